@@ -1,0 +1,1 @@
+//! The embedded core: access, routing, queues, streams.

@@ -1,0 +1,1 @@
+//! HTTP API, health checks and web pages.

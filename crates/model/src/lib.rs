@@ -1,0 +1,1 @@
+//! Names, messages and refusals that every room speaks of.

@@ -1,0 +1,1 @@
+//! Back-end helpers for notifications, presence, chat, dashboards and editing.

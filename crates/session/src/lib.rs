@@ -1,0 +1,1 @@
+//! One state machine per peer: AMQP, STOMP; WebSocket is a transport.
