@@ -1,1 +1,7 @@
-//! The embedded core: access, routing, queues, streams.
+//! The embedded core: who may do what, where a message goes, and what holds it.
+//!
+//! Knows no protocol, no frame, no JSON, no socket. Everything that changes it comes in through
+//! [`access::Access`], in a [`turn::Turn`].
+
+pub mod inbox;
+pub mod turn;

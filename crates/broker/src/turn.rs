@@ -1,0 +1,93 @@
+//! A turn: one batch of work brought to the broker by a session, a timer or an operator.
+//!
+//! Whoever brings work makes a turn, hands it to every call, and at the end carries out what follows
+//! from it ([`crate::Broker::finish`]) and wakes each receiver once.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use model::Message;
+
+use crate::queue::Queue;
+
+/// What a batch of work gathers on its way.
+#[derive(Debug)]
+pub struct Turn {
+    /// The time of the whole batch.
+    pub now: Instant,
+    /// Who must be woken when the batch is done.
+    pub wakes: Wakes,
+    /// What must be done once no queue is locked any more.
+    pub follow_ups: Vec<FollowUp>,
+}
+
+impl Turn {
+    /// A turn that happens at `now`.
+    pub fn new(now: Instant) -> Self {
+        Self { now, wakes: Wakes::default(), follow_ups: Vec::new() }
+    }
+}
+
+/// What a queue cannot do itself, because it needs the vhost.
+#[derive(Debug)]
+pub enum FollowUp {
+    /// The queue has lost its last consumer, or its lease ran out: delete it.
+    Delete(Arc<Queue>),
+    /// Publish `message` to the queue's dead-letter exchange.
+    DeadLetter {
+        /// The queue it died in.
+        queue: Arc<Queue>,
+        /// The message, as it was published.
+        message: Arc<Message>,
+        /// Why it died.
+        reason: DeathReason,
+    },
+    /// Call [`Queue::tick`] at that time.
+    Tick(Arc<Queue>, Instant),
+}
+
+/// Why a message died. Source: RabbitMQ, "Dead Letter Exchanges".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeathReason {
+    /// A consumer rejected it.
+    Rejected,
+    /// Its time to live was over.
+    Expired,
+    /// The queue was full.
+    MaxLength,
+    /// It was delivered too often.
+    DeliveryLimit,
+}
+
+impl DeathReason {
+    /// As the `x-death` header says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// Receivers to be woken, each once, after the batch that gave them something.
+#[derive(Debug, Default)]
+pub struct Wakes {
+    wakers: Vec<Waker>,
+}
+
+impl Wakes {
+    /// Notes a receiver. An inbox gives its waker away at the first push, so none comes twice.
+    pub fn add(&mut self, waker: Waker) {
+        self.wakers.push(waker);
+    }
+
+    /// Wakes everybody noted.
+    pub fn wake_all(&mut self) {
+        for waker in self.wakers.drain(..) {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a session asks of its engine.
+//!
+//! Every command but [`Command::Publish`], [`Command::Settle`] and [`Command::Written`] is answered by
+//! exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the order of the
+//! commands of that channel. After a refusal on a channel everything that was submitted for it is dropped
+//! unanswered until [`Command::CloseChannel`], which is always answered: so a session may pipeline.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use model::{
+    AckMode, Binding, ConsumerId, ConsumerTag, DeclareMode, DeliveryId, ExchangeName, ExchangeSpec,
+    FieldTable, Message, Outcome, QueueName, QueueSpec, RoutingKey, UserName, VhostName,
+};
+use smallvec::SmallVec;
+
+/// A channel's number within its link; 0 is the connection itself (login and vhost).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Channel(pub u16);
+
+impl Channel {
+    /// The connection itself.
+    pub const CONNECTION: Self = Self(0);
+}
+
+/// What a session asks of its engine.
+#[derive(Debug)]
+pub enum Command {
+    /// Who is it? Answered on [`Channel::CONNECTION`] by [`crate::Reply::LoggedIn`]. May be tried again.
+    Login(Box<Login>),
+    /// Enter a vhost. Answered on [`Channel::CONNECTION`] by [`crate::Reply::Done`].
+    OpenVhost(VhostName),
+    /// Open a channel. [`crate::Reply::Done`].
+    OpenChannel(Channel),
+    /// Close a channel: its consumers end; what it has not settled goes back. [`crate::Reply::Done`].
+    CloseChannel(Channel),
+    /// Declare an exchange. [`crate::Reply::Done`].
+    DeclareExchange(Channel, Box<ExchangeSpec>, DeclareMode),
+    /// Delete an exchange. [`crate::Reply::Done`].
+    DeleteExchange(Channel, ExchangeName, DeleteIf),
+    /// Bind. [`crate::Reply::Done`].
+    Bind(Channel, Box<Binding>),
+    /// Unbind. [`crate::Reply::Done`].
+    Unbind(Channel, Box<Binding>),
+    /// Declare a queue. [`crate::Reply::QueueDeclared`].
+    DeclareQueue(Channel, Box<QueueSpec>, DeclareMode),
+    /// Delete a queue. [`crate::Reply::Removed`].
+    DeleteQueue(Channel, QueueName, DeleteIf),
+    /// Drop a queue's ready messages. [`crate::Reply::Removed`].
+    PurgeQueue(Channel, QueueName),
+    /// Publish. Answered by `Confirmed` or `Rejected` if `confirm` is given, by `Returned` before that if
+    /// it is mandatory and went nowhere; else only by a refusal.
+    Publish(Publish),
+    /// Consume from a queue. [`crate::Reply::Done`].
+    Consume(Channel, Box<Consume>),
+    /// Subscribe to an exchange by a key without a queue of one's own. [`crate::Reply::Done`].
+    Follow(Channel, Box<Follow>),
+    /// End a consumer of either kind. What it has not settled stays with the channel.
+    /// [`crate::Reply::Done`], also if there is no such consumer.
+    Cancel(Channel, ConsumerId),
+    /// Change a consumer's prefetch; 0 is no limit. [`crate::Reply::Done`].
+    Prefetch(Channel, ConsumerId, u16),
+    /// Take one message. [`crate::Reply::Got`].
+    Get(Channel, QueueName, AckMode),
+    /// Settle deliveries, oldest first.
+    Settle(Channel, SmallVec<[DeliveryId; 2]>, Outcome),
+    /// This many automatic-ack deliveries of that consumer have been written to the socket.
+    Written(ConsumerId, u32),
+}
+
+/// Credentials and where they come from.
+#[derive(Clone)]
+pub struct Login {
+    /// The user.
+    pub user: UserName,
+    /// The password; never logged.
+    pub password: Password,
+    /// If given, a vhost that must exist before the password is even looked at (STOMP's order).
+    pub vhost: Option<VhostName>,
+    /// Label for listings: `PLAIN`, `AMQPLAIN`, `stomp_headers`, `config` …
+    pub mechanism: &'static str,
+}
+
+/// A password on its way to the judge: shown nowhere.
+#[derive(Clone)]
+pub struct Password(pub Box<[u8]>);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Conditions of a deletion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteIf {
+    /// Only if nothing consumes from it (queue) or is bound to it (exchange).
+    pub is_unused: bool,
+    /// Only if it holds no ready message.
+    pub is_empty: bool,
+}
+
+/// A publish.
+#[derive(Debug)]
+pub struct Publish {
+    /// The channel.
+    pub channel: Channel,
+    /// The message, with the exchange and key it goes to.
+    pub message: Arc<Message>,
+    /// Whether it comes back if it goes nowhere.
+    pub is_mandatory: bool,
+    /// The number to confirm it by; `None` if nobody asked.
+    pub confirm: Option<u64>,
+}
+
+/// A consumer of a queue.
+#[derive(Clone, Debug)]
+pub struct Consume {
+    /// The queue.
+    pub queue: QueueName,
+    /// The consumer's number in this link, chosen by the session.
+    pub consumer: ConsumerId,
+    /// Its tag, for listings.
+    pub tag: ConsumerTag,
+    /// Whether it acknowledges.
+    pub ack: AckMode,
+    /// How many unacknowledged deliveries it may hold; 0 is no limit.
+    pub prefetch: u16,
+    /// Whether it wants the queue for itself.
+    pub is_exclusive: bool,
+    /// `x-priority`, `x-stream-offset` and the like.
+    pub arguments: FieldTable,
+}
+
+/// A topic subscription: a cursor over the shared stream of (exchange, key).
+///
+/// Towards the outside it looks like RabbitMQ's subscription queue: it has that name in listings and
+/// permission checks.
+#[derive(Clone, Debug)]
+pub struct Follow {
+    /// The exchange, which must exist.
+    pub exchange: ExchangeName,
+    /// The binding key.
+    pub key: RoutingKey,
+    /// The name under which it is listed and judged: `stomp-subscription-…`.
+    pub queue: QueueName,
+    /// The consumer's number in this link, chosen by the session.
+    pub consumer: ConsumerId,
+    /// Its tag, for listings.
+    pub tag: ConsumerTag,
+    /// `x-max-length`, `x-message-ttl` and the like.
+    pub arguments: FieldTable,
+}
+
+/// Who is at the socket, as far as the engine cares.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The peer's address.
+    pub address: SocketAddr,
+    /// Our end's address.
+    pub local: SocketAddr,
+    /// As listings name it before the version is known: `AMQP 0-9-1`, `STOMP`, `Web STOMP`.
+    pub protocol: &'static str,
+}

@@ -1,0 +1,103 @@
+//! What a session hears from its engine.
+
+use std::sync::Arc;
+
+use model::{ConsumerId, DeliveryId, Message, QueueName, Refusal};
+
+use crate::command::Channel;
+
+/// What a session hears from its engine.
+#[derive(Debug)]
+pub enum Event {
+    /// The oldest unanswered command of that channel was carried out.
+    Answered(Channel, Reply),
+    /// A command was refused. On a channel other than [`Channel::CONNECTION`] the channel is dead for the
+    /// engine until the session closes it.
+    Refused {
+        /// Whose command.
+        channel: Channel,
+        /// Which kind of command: a publish or settle has no place in the order of answers.
+        refused: Refused,
+        /// Why.
+        refusal: Box<Refusal>,
+    },
+    /// A delivery to a consumer.
+    Delivered(Delivery),
+    /// The publish with that number is safe. They come one by one; a session may answer a run at once.
+    Confirmed(Channel, u64),
+    /// The publish with that number was turned down by a queue.
+    Rejected(Channel, u64),
+    /// A mandatory message went nowhere.
+    Returned(Channel, Arc<Message>),
+    /// The consumer has lost its queue.
+    Cancelled(ConsumerId),
+    /// An operator or a change of rights ends the connection.
+    Closed {
+        /// Told to the peer.
+        reason: Box<str>,
+    },
+}
+
+/// What was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The oldest unanswered command of the channel.
+    Command,
+    /// A publish.
+    Publish,
+    /// A settle.
+    Settle,
+}
+
+/// The answer to a command.
+#[derive(Debug)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// Who it is.
+    LoggedIn,
+    /// The queue stands.
+    QueueDeclared {
+        /// Its name, also if the broker chose it.
+        queue: QueueName,
+        /// Ready messages.
+        messages: u32,
+        /// Consumers.
+        consumers: u32,
+    },
+    /// This many messages were removed.
+    Removed {
+        /// Ready messages.
+        messages: u32,
+    },
+    /// One message, or none.
+    Got(Option<Box<Got>>),
+}
+
+/// What a get took.
+#[derive(Debug)]
+pub struct Got {
+    /// To settle it by.
+    pub id: DeliveryId,
+    /// Whether it was delivered before.
+    pub is_redelivered: bool,
+    /// Ready messages left behind.
+    pub messages: u32,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// A message for a consumer.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Whom it is for.
+    pub consumer: ConsumerId,
+    /// To settle it by. Means nothing with automatic acknowledgement.
+    pub id: DeliveryId,
+    /// Whether it was delivered before.
+    pub is_redelivered: bool,
+    /// How many messages this consumer lost before this one, because it was too slow.
+    pub dropped: u64,
+    /// The message.
+    pub message: Arc<Message>,
+}
