@@ -1,1 +1,12 @@
-//! One state machine per peer: AMQP, STOMP; WebSocket is a transport.
+//! One state machine per peer, and the driver that feeds it.
+//!
+//! Sessions know frames and the engine boundary; they know neither sockets nor the broker. `amqp` and
+//! `stomp` are strangers to each other; WebSocket is a transport.
+
+pub mod action;
+pub mod outbox;
+pub mod session;
+
+pub use action::{Actions, Close};
+pub use outbox::{Framing, Outbox};
+pub use session::Session;
