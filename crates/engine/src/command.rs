@@ -1,6 +1,6 @@
 //! What a session asks of its engine.
 //!
-//! Every command but [`Command::Publish`], [`Command::Settle`] and [`Command::Written`] is answered by
+//! Every command but `Publish`, `Settle`, `Written` and the two of `Describe` is answered by
 //! exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the order of the
 //! commands of that channel. After a refusal on a channel everything that was submitted for it is dropped
 //! unanswered until [`Command::CloseChannel`], which is always answered: so a session may pipeline.
@@ -32,8 +32,9 @@ pub enum Command {
     OpenVhost(VhostName),
     /// Open a channel. [`crate::Reply::Done`].
     OpenChannel(Channel),
-    /// Close a channel: its consumers end; what it has not settled goes back. [`crate::Reply::Done`].
-    CloseChannel(Channel),
+    /// Close a channel: its consumers end, and the given deliveries, which it has not settled, go back.
+    /// [`crate::Reply::Done`], also if the channel was dead or never opened.
+    CloseChannel(Channel, Vec<DeliveryId>),
     /// Declare an exchange. [`crate::Reply::Done`].
     DeclareExchange(Channel, Box<ExchangeSpec>, DeclareMode),
     /// Delete an exchange. [`crate::Reply::Done`].
@@ -66,6 +67,38 @@ pub enum Command {
     Settle(Channel, SmallVec<[DeliveryId; 2]>, Outcome),
     /// This many automatic-ack deliveries of that consumer have been written to the socket.
     Written(ConsumerId, u32),
+    /// What listings shall say about the connection.
+    Describe(Box<Description>),
+    /// What listings shall say about a channel.
+    DescribeChannel(Channel, ChannelDescription),
+}
+
+/// What listings say about a connection, beyond what its engine knows.
+#[derive(Clone, Debug, Default)]
+pub struct Description {
+    /// `AMQP 0-9-1`, `STOMP 1.2`, `Web STOMP 1.2` …
+    pub protocol: Box<str>,
+    /// As the client gave them.
+    pub client_properties: FieldTable,
+    /// The agreed heart-beat from the peer, in seconds.
+    pub timeout_seconds: u32,
+    /// The agreed frame size, in bytes; 0 where there is none.
+    pub frame_bytes_max: u32,
+    /// The agreed number of channels.
+    pub channel_max: u16,
+}
+
+/// What listings say about a channel, beyond what its engine knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelDescription {
+    /// Confirms were asked for.
+    pub is_confirming: bool,
+    /// Transactions were asked for.
+    pub is_transactional: bool,
+    /// The prefetch for new consumers.
+    pub prefetch: u16,
+    /// The prefetch shared by all consumers.
+    pub prefetch_global: u16,
 }
 
 /// Credentials and where they come from.
@@ -169,4 +202,32 @@ pub struct Peer {
     pub local: SocketAddr,
     /// As listings name it before the version is known: `AMQP 0-9-1`, `STOMP`, `Web STOMP`.
     pub protocol: &'static str,
+}
+
+impl Command {
+    /// The channel it belongs to; the connection's for what concerns no single one.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::OpenChannel(channel)
+            | Self::CloseChannel(channel, _)
+            | Self::DeclareExchange(channel, ..)
+            | Self::DeleteExchange(channel, ..)
+            | Self::Bind(channel, _)
+            | Self::Unbind(channel, _)
+            | Self::DeclareQueue(channel, ..)
+            | Self::DeleteQueue(channel, ..)
+            | Self::PurgeQueue(channel, _)
+            | Self::Consume(channel, _)
+            | Self::Follow(channel, _)
+            | Self::Cancel(channel, _)
+            | Self::Prefetch(channel, ..)
+            | Self::Get(channel, ..)
+            | Self::Settle(channel, ..)
+            | Self::DescribeChannel(channel, _) => *channel,
+            Self::Publish(publish) => publish.channel,
+            Self::Login(_) | Self::OpenVhost(_) | Self::Written(..) | Self::Describe(_) => {
+                Channel::CONNECTION
+            }
+        }
+    }
 }

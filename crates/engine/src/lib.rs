@@ -4,7 +4,17 @@
 //! waits; a relay to an upstream RabbitMQ has its place beside it.
 
 pub mod command;
+pub mod connections;
+mod embedded;
+pub mod engine;
 pub mod event;
+pub mod link;
 
-pub use command::{Channel, Command, Consume, DeleteIf, Follow, Login, Password, Peer, Publish};
+pub use command::{
+    Channel, ChannelDescription, Command, Consume, DeleteIf, Description, Follow, Login, Password,
+    Peer, Publish,
+};
+pub use connections::{Connection, Connections, Meter};
+pub use engine::Engine;
 pub use event::{Delivery, Event, Got, Refused, Reply};
+pub use link::Link;

@@ -1,0 +1,114 @@
+//! Deliveries on their way to the session: from the inbox, and read from streams.
+
+use std::time::Instant;
+
+use broker::inbox::{Inbound, QueueDelivery};
+use broker::turn::Turn;
+use model::{AckMode, ConsumerId, DeliveryId, SourceId};
+
+use super::Link;
+use super::consume::{Consumer, Kind};
+use crate::event::{Delivery, Event};
+
+/// A topic subscription's deliveries have no source: nothing is settled.
+const NO_SOURCE: SourceId = SourceId(u32::MAX);
+
+impl Link {
+    pub(crate) fn receive(&mut self, now: Instant, limit: usize, events: &mut Vec<Event>) {
+        if self.drained.is_empty() {
+            let mut items = Vec::from(std::mem::take(&mut self.drained));
+            self.inbox.drain(&mut items);
+            self.drained = items.into();
+        }
+        let enough = events.len() + limit;
+        while events.len() < enough {
+            let Some(item) = self.drained.pop_front() else { break };
+            match item {
+                Inbound::Delivered(delivery) => events.extend(self.deliver(delivery)),
+                Inbound::Ready(consumer) => self.ready.push_back(consumer),
+                Inbound::Cancelled(consumer) => {
+                    if self.forget(consumer).is_some() {
+                        events.push(Event::Cancelled(consumer));
+                    }
+                }
+                Inbound::Closed { reason } => events.push(Event::Closed { reason }),
+            }
+        }
+        if self.drained.is_empty() && self.drained.capacity() > DRAINED_KEPT_MAX {
+            self.drained = Default::default();
+        }
+        self.read_streams(now, enough, events);
+        self.channels.report(&self.connection);
+    }
+
+    /// A queue's delivery as an event; `None` if its consumer is gone.
+    pub(super) fn deliver(&mut self, delivery: QueueDelivery) -> Option<Event> {
+        let consumer = self.consumer(delivery.consumer)?;
+        let is_manual =
+            matches!(consumer.kind, Kind::Queue { ack, .. } if ack == AckMode::Manual);
+        self.channels.count(consumer.channel, |tally| {
+            tally.delivered += 1;
+            tally.unacked += u64::from(is_manual);
+        });
+        Some(Event::Delivered(Delivery {
+            consumer: delivery.consumer,
+            id: delivery.id,
+            is_redelivered: delivery.is_redelivered,
+            dropped: 0,
+            message: delivery.message,
+        }))
+    }
+
+    fn read_streams(&mut self, now: Instant, enough: usize, events: &mut Vec<Event>) {
+        if self.ready.is_empty() {
+            return;
+        }
+        let mut turn = Turn::new(now);
+        let mut batch = Vec::new();
+        while events.len() < enough {
+            let Some(id) = self.ready.pop_front() else { break };
+            let slot = self.consumers.get_mut(id.0 as usize).and_then(Option::as_mut);
+            let Some(Consumer { channel, kind: Kind::Stream(cursor) }) = slot else { continue };
+            let read = cursor.read(&mut turn, enough - events.len(), &mut batch);
+            let mut dropped = read.dropped;
+            self.channels.count(*channel, |tally| tally.delivered += batch.len() as u64);
+            for (sequence, message) in batch.drain(..) {
+                let id_of_delivery = DeliveryId { source: NO_SOURCE, sequence };
+                events.push(Event::Delivered(Delivery {
+                    consumer: id,
+                    id: id_of_delivery,
+                    is_redelivered: false,
+                    dropped: std::mem::take(&mut dropped),
+                    message,
+                }));
+            }
+            if read.has_more {
+                self.ready.push_back(id);
+            }
+        }
+        self.broker.finish(&mut turn);
+    }
+
+    /// Takes out of the inbox what was left for a consumer but not heard by its session.
+    pub(super) fn take_unheard(&mut self, consumer: ConsumerId) -> Vec<QueueDelivery> {
+        let mut items = Vec::from(std::mem::take(&mut self.drained));
+        let mut fresh = Vec::new();
+        self.inbox.drain(&mut fresh);
+        items.append(&mut fresh);
+        let mut unheard = Vec::new();
+        self.drained = items
+            .into_iter()
+            .filter_map(|item| match item {
+                Inbound::Delivered(delivery) if delivery.consumer == consumer => {
+                    unheard.push(delivery);
+                    None
+                }
+                item => Some(item),
+            })
+            .collect();
+        unheard
+    }
+}
+
+/// An idle link keeps no larger buffer than for this many items.
+const DRAINED_KEPT_MAX: usize = 64;
