@@ -1,0 +1,13 @@
+//! Configuration: `rabbitmq.conf` syntax, `HOPWIRE_*` variables and flags, into one [`Settings`].
+//!
+//! The only room that reads files, environment and arguments; every other has settings of its own.
+
+mod key;
+mod keys;
+mod parse;
+mod settings;
+mod value;
+
+pub use key::{ConfigError, Origin, apply_all, from_environment};
+pub use parse::{Entry, parse, read_file};
+pub use settings::{Endpoint, Listeners, Rule, SeedUser, Settings};
