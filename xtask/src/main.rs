@@ -1,2 +1,66 @@
-//! Project tasks.
-fn main() {}
+//! `cargo xtask <task>`: what a developer and CI do with the project, without other tools.
+
+mod bench;
+mod check;
+mod command;
+mod failure;
+mod oracle;
+mod pages;
+mod provision;
+mod report;
+mod run;
+mod tally;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use failure::{Failure, Outcome};
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  check            rustfmt, clippy with warnings as errors, tidy (the rules of STYLE)
+  tidy             tidy alone; takes a second
+  test [filter]    install what the tests need, build, run every test
+                   (with a filter: only the Rust tests and stories whose name contains it)
+  run [-- args]    build the web pages when they are stale, then start the broker
+  oracle start     start a private RabbitMQ to compare with; prints its addresses
+  oracle stop      stop it
+  bench [args]     measure, beside a RabbitMQ
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match perform(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::failed(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(arguments: &[String]) -> Outcome {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["check"] => check::check(),
+        ["tidy"] => tidy::tidy(),
+        ["test"] => test::test(None),
+        ["test", filter] => test::test(Some(filter)),
+        ["run"] => run::run(&[]),
+        ["run", "--", rest @ ..] | ["run", rest @ ..] => run::run(rest),
+        ["oracle", "start"] => oracle::start_and_leave(),
+        ["oracle", "stop"] => oracle::stop(),
+        ["bench", rest @ ..] => bench::bench(rest),
+        [] | ["help" | "--help" | "-h", ..] => {
+            report::plain(USAGE.trim_end());
+            Ok(())
+        }
+        unknown => Err(Failure::new(
+            format!("no task '{}'", unknown.join(" ")),
+            format!("choose one of these:\n\n{USAGE}"),
+        )),
+    }
+}
