@@ -8,8 +8,15 @@
  * - `pending-full`: `pendingMax` messages already wait for their receipts; send later.
  * - `closed`: the client is closed, or its reconnects are used up.
  * - `body`: a body could not be encoded, or a received one could not be decoded.
+ * - `handler`: a subscription's handler threw or rejected; `cause` is what it threw.
  */
-export type HopwireErrorCode = 'refused' | 'timeout' | 'pending-full' | 'closed' | 'body';
+export type HopwireErrorCode =
+  | 'refused'
+  | 'timeout'
+  | 'pending-full'
+  | 'closed'
+  | 'body'
+  | 'handler';
 
 /** The one error type of this package. */
 export class HopwireError extends Error {

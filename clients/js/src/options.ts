@@ -24,7 +24,10 @@ export interface ReconnectOptions {
   maxMs?: number;
   /** The share of the wait that is random, 0 to 1. Default 0.3. */
   jitter?: number;
-  /** Attempts in a row that may fail before the client closes. Default `Infinity`. */
+  /**
+   * Retries in a row without a connection that lasts, before the client closes; 0 never retries.
+   * Default `Infinity`.
+   */
   attemptsMax?: number;
 }
 
@@ -58,12 +61,64 @@ export interface HopwireOptions {
   compressAbove?: number | false;
   /** Messages that may wait for their receipts at one time. Default 10 000. */
   pendingMax?: number;
+  /** A compressed body that opens to more bytes than this is not delivered. Default 16 MiB. */
+  inflatedBytesMax?: number;
   /** One connection attempt, from socket to CONNECTED, in milliseconds. Default 10 000. */
   connectTimeoutMs?: number;
   /** Makes the socket; needed where there is no global `WebSocket` (Node before 22). */
   webSocketFactory?: (url: string, protocols: string[]) => WebSocket;
   /** Sees every frame, heart-beats included, as it passes. For showing, not for changing. */
   onFrame?: (direction: Direction, frame: FrameView) => void;
+}
+
+/** Every option with its value: what the client works with. */
+export interface Settings {
+  readonly url: string;
+  readonly connectHeaders: Headers;
+  readonly heartbeat: Required<HeartbeatOptions>;
+  readonly reconnect: Required<ReconnectOptions>;
+  readonly compressAbove: number;
+  readonly pendingMax: number;
+  readonly inflatedBytesMax: number;
+  readonly connectTimeoutMs: number;
+  readonly webSocketFactory: ((url: string, protocols: string[]) => WebSocket) | undefined;
+  readonly onFrame: ((direction: Direction, frame: FrameView) => void) | undefined;
+}
+
+/** Fills in the defaults. */
+export function settingsOf(options: HopwireOptions): Settings {
+  const { login, passcode, vhost = '/', compressAbove = 1024 } = options;
+  const connectHeaders: Headers = { host: escaped(vhost) };
+  if (login !== undefined) connectHeaders.login = escaped(login);
+  if (passcode !== undefined) connectHeaders.passcode = escaped(passcode);
+  return {
+    url: options.url,
+    connectHeaders,
+    heartbeat: { incoming: 10_000, outgoing: 10_000, worker: false, ...options.heartbeat },
+    reconnect: {
+      initialMs: 500,
+      factor: 2,
+      maxMs: 30_000,
+      jitter: 0.3,
+      attemptsMax: Infinity,
+      ...options.reconnect,
+    },
+    compressAbove: compressAbove === false ? Infinity : compressAbove,
+    pendingMax: options.pendingMax ?? 10_000,
+    // RabbitMQ's default max_message_size.
+    inflatedBytesMax: options.inflatedBytesMax ?? 16 * 1024 * 1024,
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    webSocketFactory: options.webSocketFactory,
+    onFrame: options.onFrame,
+  };
+}
+
+/**
+ * A header value for CONNECT. STOMP 1.2 knows no escapes there, but RabbitMQ and Hopwire decode
+ * them in every frame, so a passcode with a backslash only gets through doubled.
+ */
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('\r', '\\r').replaceAll('\n', '\\n');
 }
 
 /** Options of `send`, `sendToQueue` and `sendToExchange`. */
