@@ -6,3 +6,5 @@ pub mod writer;
 
 /// STOMP 1.0 to 1.2.
 pub mod stomp;
+
+pub mod websocket;
