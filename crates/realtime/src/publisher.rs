@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use client::amqp::{Channel, Connection, Publish};
 use client::Uri;
+use client::amqp::{Channel, Connection, Publish};
 use model::{ExchangeName, ExchangeSpec, FieldTable};
 use tokio::time::{Instant, timeout};
 
@@ -34,7 +34,14 @@ impl Publisher {
         let (connection, channel) = opened.map_err(|_| client::Error::TimedOut(patience))??;
         let declared = HashSet::new();
         let opened = Instant::now();
-        Ok(Self { connection, channel, declared, opened, patience, is_broken: false })
+        Ok(Self {
+            connection,
+            channel,
+            declared,
+            opened,
+            patience,
+            is_broken: false,
+        })
     }
 
     /// When it was connected.

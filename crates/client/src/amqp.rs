@@ -1,0 +1,13 @@
+//! AMQP 0-9-1: a connection with two tasks, and channels on it.
+
+mod channel;
+mod connection;
+mod consumer;
+mod handshake;
+mod publisher;
+mod state;
+
+pub use channel::{Channel, Declared};
+pub use connection::Connection;
+pub use consumer::{Consumer, Delivery};
+pub use publisher::{Confirm, Publish};
