@@ -10,6 +10,9 @@ pub mod protocol_header;
 pub mod reply_code;
 pub mod sasl;
 
+#[cfg(test)]
+mod oracle;
+
 pub use decoder::decode;
 pub use frame::{ContentHeader, Frame, FrameError, Payload};
 pub use header::PROPERTY_CODEC;

@@ -117,3 +117,6 @@ fn decode_method(method: MethodId, arguments: &[u8]) -> Result<Method<'_>, Frame
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
