@@ -4,6 +4,7 @@ use tokio::net::TcpStream;
 use wire::stomp::command::Command;
 use wire::stomp::decoder::{Decoded, Decoder, Role};
 use wire::stomp::encoder::FrameWriter;
+use wire::stomp::header::Header;
 
 use super::socket::{Upgrade, WebSocket};
 use crate::error::Error;
@@ -237,42 +238,52 @@ impl Connection {
     /// [`Error::Closed`], [`Error::Lost`], [`Error::Protocol`].
     pub async fn next_or_heartbeat(&mut self) -> Result<Received, Error> {
         loop {
-            let rest = self.input.get(self.taken..).unwrap_or_default();
-            let decoded = self.decoder.decode(rest);
-            let decoded = decoded.map_err(|error| Error::Protocol(error.to_string()))?;
-            let consumed = match decoded {
-                Decoded::Frame { frame, consumed } => {
-                    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                    let received = Received {
-                        command: text(frame.command_line),
-                        headers: (frame.headers.iter())
-                            .map(|header| (text(&header.name()), text(&header.value())))
-                            .collect(),
-                        body: frame.body.to_vec(),
-                    };
-                    self.taken += consumed;
-                    return Ok(received);
+            let is_behind_frame = self.taken > 0;
+            match self.decode()? {
+                Some(received) if received.is_heartbeat() && is_behind_frame => {}
+                Some(received) => return Ok(received),
+                None => {
+                    self.input.drain(..self.taken);
+                    self.taken = 0;
+                    self.socket.read(&mut self.input).await?;
                 }
-                Decoded::HeartBeat { consumed } => consumed,
-                Decoded::NeedMore => 0,
-            };
-            // The LF behind a frame is part of RabbitMQ's frame end, not a heart-beat.
-            let is_heartbeat = consumed > 0 && self.taken == 0;
-            self.taken += consumed;
-            if is_heartbeat {
-                let command = String::new();
-                return Ok(Received {
-                    command,
-                    headers: Vec::new(),
-                    body: Vec::new(),
-                });
-            }
-            if consumed == 0 {
-                self.input.drain(..self.taken);
-                self.taken = 0;
-                self.socket.read(&mut self.input).await?;
             }
         }
+    }
+
+    /// Decodes what was read. The LF behind a frame shows as a heart-beat that is none: it is part of
+    /// RabbitMQ's frame end.
+    fn decode(&mut self) -> Result<Option<Received>, Error> {
+        let rest = self.input.get(self.taken..).unwrap_or_default();
+        let decoded = self.decoder.decode(rest);
+        let decoded = decoded.map_err(|error| Error::Protocol(error.to_string()))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (received, consumed) = match decoded {
+            Decoded::NeedMore => return Ok(None),
+            Decoded::HeartBeat { consumed } => (
+                Received {
+                    command: String::new(),
+                    headers: Vec::new(),
+                    body: Vec::new(),
+                },
+                consumed,
+            ),
+            Decoded::Frame { frame, consumed } => {
+                let pair = |header: &Header<'_>| (text(&header.name()), text(&header.value()));
+                let command = text(frame.command_line);
+                let headers = frame.headers.iter().map(pair).collect();
+                (
+                    Received {
+                        command,
+                        headers,
+                        body: frame.body.to_vec(),
+                    },
+                    consumed,
+                )
+            }
+        };
+        self.taken += consumed;
+        Ok(Some(received))
     }
 
     /// The WebSocket under it.
