@@ -48,7 +48,8 @@ impl CloseCode {
     /// The service is too busy (IANA registry).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
 
-    /// Whether an endpoint may send it: the registered ones that are not reserved, and 3000 to 4999.
+    /// Whether an endpoint may send it: the registered ones that are not reserved, and 3000 to
+    /// 4999.
     pub fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }

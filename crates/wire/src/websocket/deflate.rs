@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A tail that was compressed from an empty window refers to nothing before itself. So it may stand
-//! behind any head, and any inflater can read it, whether it keeps its window between messages or not:
-//! one compression serves every receiver with a window of 15 bits.
+//! behind any head, and any inflater can read it, whether it keeps its window between messages or
+//! not: one compression serves every receiver with a window of 15 bits.
 
 use std::cell::RefCell;
 
@@ -74,9 +74,13 @@ pub fn append_head(out: &mut Vec<u8>, head: &[u8]) {
     }
 }
 
-/// The header of a stored block of `bytes`, at most 65,535: for a head that is already in its place.
+/// The header of a stored block of `bytes`, at most 65,535: for a head that is already in its
+/// place.
 pub fn stored_header(bytes: usize) -> [u8; STORED_HEADER_BYTES] {
-    debug_assert!(bytes <= STORED_BYTES_MAX, "a stored block holds at most 65,535 bytes");
+    debug_assert!(
+        bytes <= STORED_BYTES_MAX,
+        "a stored block holds at most 65,535 bytes"
+    );
     let [low, high] = (bytes as u16).to_le_bytes();
     [0, low, high, !low, !high]
 }
@@ -117,20 +121,24 @@ impl Default for Inflater {
 impl Inflater {
     /// An inflater that takes memory on its first message.
     pub fn new() -> Self {
-        Self { inflater: None, out: Vec::new() }
+        Self {
+            inflater: None,
+            out: Vec::new(),
+        }
     }
 
     /// Inflates the payload of a message to at most `bytes_max`.
     ///
     /// # Errors
     ///
-    /// [`InflateError`] if it is longer, or no DEFLATE. Never more than `bytes_max` and a little are
-    /// inflated, however long the result would be.
+    /// [`InflateError`] if it is longer, or no DEFLATE. Never more than `bytes_max` and a little
+    /// are inflated, however long the result would be.
     pub fn inflate(&mut self, payload: &[u8], bytes_max: usize) -> Result<&[u8], InflateError> {
         self.out.clear();
         self.out.shrink_to(KEPT_BYTES_MAX);
-        let inflater =
-            self.inflater.get_or_insert_with(|| Box::new(Decompress::new(false)));
+        let inflater = self
+            .inflater
+            .get_or_insert_with(|| Box::new(Decompress::new(false)));
         inflater.reset(false);
         for part in [payload, &FLUSH_END] {
             inflate_part(inflater, part, &mut self.out, bytes_max)?;
@@ -151,7 +159,11 @@ fn inflate_part(
         }
         if out.len() == out.capacity() {
             // One byte beyond the bound is room enough to see that it is broken.
-            let wanted = input.len().saturating_mul(2).max(out.len()).max(STEP_BYTES_MIN);
+            let wanted = input
+                .len()
+                .saturating_mul(2)
+                .max(out.len())
+                .max(STEP_BYTES_MIN);
             out.reserve_exact(wanted.min(bytes_max - out.len() + 1));
         }
         let before = inflater.total_in();
@@ -161,8 +173,8 @@ fn inflate_part(
         let taken = usize::try_from(inflater.total_in() - before).unwrap_or(usize::MAX);
         input = input.get(taken..).unwrap_or_default();
         match status {
-            // RFC 7692, section 7.2.3.4: a sender may end a message with a final block; what follows
-            // is a stream of its own.
+            // RFC 7692, section 7.2.3.4: a sender may end a message with a final block; what
+            // follows is a stream of its own.
             Status::StreamEnd => {
                 inflater.reset(false);
                 if input.is_empty() {
@@ -195,11 +207,19 @@ mod tests {
         let mut inflater = Inflater::new();
         for payload in [
             &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..],
-            &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
+            &[
+                0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00,
+            ],
             &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
-            &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
+            &[
+                0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00,
+            ],
         ] {
-            assert_eq!(inflater.inflate(payload, BYTES_MAX), Ok(&b"Hello"[..]), "{payload:x?}");
+            assert_eq!(
+                inflater.inflate(payload, BYTES_MAX),
+                Ok(&b"Hello"[..]),
+                "{payload:x?}"
+            );
         }
     }
 
@@ -230,7 +250,10 @@ mod tests {
     fn a_long_head_takes_several_blocks() {
         let head = vec![b'h'; STORED_BYTES_MAX * 2 + 1];
         let payload = splice(&head, &compress_tail(b"tail"));
-        assert_eq!(payload.len(), spliced_head_bytes(head.len()) + compress_tail(b"tail").len());
+        assert_eq!(
+            payload.len(),
+            spliced_head_bytes(head.len()) + compress_tail(b"tail").len()
+        );
         let plain = [&head[..], b"tail"].concat();
         assert_eq!(Inflater::new().inflate(&payload, BYTES_MAX), Ok(&plain[..]));
     }
@@ -243,7 +266,7 @@ mod tests {
     proptest! {
         #[test]
         fn spliced_messages_suit_an_inflater_that_keeps_its_window(
-            messages in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..90), text()), 1..20),
+            messages in prop::collection::vec((any::<Vec<u8>>(), text()), 1..20),
         ) {
             let mut kept = Decompress::new(false);
             let mut fresh = Inflater::new();

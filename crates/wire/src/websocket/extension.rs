@@ -5,8 +5,8 @@
 //! offer = name { ";" parameter [ "=" ( token | quoted string ) ] }*
 //! ```
 //!
-//! RFC 6455, section 9.1; RFC 7692, section 7.1. We never keep a window between messages: as a server
-//! we ask the client for the same (`client_no_context_takeover`), which it must grant.
+//! RFC 6455, section 9.1; RFC 7692, section 7.1. We never keep a window between messages: as a
+//! server we ask the client for the same (`client_no_context_takeover`), which it must grant.
 
 use std::fmt::Write as _;
 
@@ -32,14 +32,18 @@ struct Parameters {
     client_max_window_bits: Option<Option<u8>>,
 }
 
-/// The answer to the first offer of `header` that we can serve, as the value of the response's header.
+/// The answer to the first offer of `header` that we can serve, as the value of the response's
+/// header.
 ///
-/// An offer that wants smaller windows from us (`server_max_window_bits` below 15), or says something that
-/// RFC 7692 does not know, is declined: the connection then works uncompressed.
+/// An offer that wants smaller windows from us (`server_max_window_bits` below 15), or says
+/// something that RFC 7692 does not know, is declined: the connection then works uncompressed.
 pub fn accept(header: &str) -> Option<String> {
     let offers = split_unquoted(header, b',').filter_map(|offer| parse(offer, Parse::Offer));
-    let mut offers =
-        offers.filter(|offer| offer.server_max_window_bits.is_none_or(|bits| bits == WINDOW_BITS_MAX));
+    let mut offers = offers.filter(|offer| {
+        offer
+            .server_max_window_bits
+            .is_none_or(|bits| bits == WINDOW_BITS_MAX)
+    });
     let offer = offers.next()?;
 
     let mut answer = format!("{NAME}; client_no_context_takeover");
@@ -83,7 +87,8 @@ enum Parse {
     Answer,
 }
 
-/// One offer's parameters; `None` if it is another extension or its parameters are not to be understood.
+/// One offer's parameters; `None` if it is another extension or its parameters are not to be
+/// understood.
 fn parse(text: &str, parse: Parse) -> Option<Parameters> {
     let mut parts = split_unquoted(text, b';').map(str::trim);
     if !parts.next()?.eq_ignore_ascii_case(NAME) {
@@ -102,12 +107,14 @@ fn parse(text: &str, parse: Parse) -> Option<Parameters> {
             ("client_no_context_takeover", None) => {
                 !std::mem::replace(&mut parameters.client_no_context_takeover, true)
             }
-            ("server_max_window_bits", Some(bits)) => {
-                parameters.server_max_window_bits.replace(window_bits(bits)?).is_none()
-            }
-            ("client_max_window_bits", Some(bits)) => {
-                parameters.client_max_window_bits.replace(Some(window_bits(bits)?)).is_none()
-            }
+            ("server_max_window_bits", Some(bits)) => parameters
+                .server_max_window_bits
+                .replace(window_bits(bits)?)
+                .is_none(),
+            ("client_max_window_bits", Some(bits)) => parameters
+                .client_max_window_bits
+                .replace(Some(window_bits(bits)?))
+                .is_none(),
             ("client_max_window_bits", None) if parse == Parse::Offer => {
                 parameters.client_max_window_bits.replace(None).is_none()
             }
@@ -122,12 +129,17 @@ fn parse(text: &str, parse: Parse) -> Option<Parameters> {
 
 /// 8 to 15 without leading zeros, perhaps quoted.
 fn window_bits(value: &str) -> Option<u8> {
-    let digits = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let digits = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value);
     if digits.starts_with(['0', '+']) {
         return None;
     }
     let bits = digits.parse().ok()?;
-    (WINDOW_BITS_MIN..=WINDOW_BITS_MAX).contains(&bits).then_some(bits)
+    (WINDOW_BITS_MIN..=WINDOW_BITS_MAX)
+        .contains(&bits)
+        .then_some(bits)
 }
 
 /// The parts of `text` between separators that are not inside a quoted string.
@@ -163,7 +175,10 @@ mod tests {
 
     #[test]
     fn what_browsers_offer_is_accepted() {
-        check("permessage-deflate", "permessage-deflate; client_no_context_takeover");
+        check(
+            "permessage-deflate",
+            "permessage-deflate; client_no_context_takeover",
+        );
         check(
             "permessage-deflate; client_max_window_bits",
             "permessage-deflate; client_no_context_takeover; client_max_window_bits=15",
@@ -216,7 +231,10 @@ mod tests {
     fn answers_are_held_against_the_offer() {
         assert_eq!(accepted(""), Ok(false));
         assert_eq!(accepted(&accept(OFFER).unwrap()), Ok(true));
-        assert_eq!(accepted("permessage-deflate; server_no_context_takeover"), Ok(true));
+        assert_eq!(
+            accepted("permessage-deflate; server_no_context_takeover"),
+            Ok(true)
+        );
         assert_eq!(accepted("permessage-deflate"), Err(AnswerError));
         assert_eq!(accepted("x-webkit-deflate-frame"), Err(AnswerError));
     }

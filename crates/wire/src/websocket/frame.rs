@@ -3,12 +3,12 @@
 //! RFC 6455, section 5.2. Numbers are big-endian.
 //!
 //! ```text
-//!  byte 0                byte 1                   then                        then
-//! +-----+----+----+----+-----------+ +------+--------------+ +---------------------+ +-------------+
-//! | FIN |RSV1|RSV2|RSV3|  opcode   | | MASK | payload len  | | extended length     | | masking key |
-//! | 1   |1   |1   |1   |  4 bits   | | 1    | 7 bits       | | u16, if len = 126   | | 4 bytes, if |
-//! |     |    | 0  | 0  |           | |      |              | | u64, if len = 127   | | MASK = 1    |
-//! +-----+----+----+----+-----------+ +------+--------------+ +---------------------+ +-------------+
+//!  byte 0                         byte 1                 then                  then
+//! +-----+----+----+----+--------+ +------+-------------+ +-------------------+ +-------------+
+//! | FIN |RSV1|RSV2|RSV3| opcode | | MASK | payload len | | extended length   | | masking key |
+//! | 1   | 1  | 1  | 1  | 4 bits | | 1    | 7 bits      | | u16, if len = 126 | | 4 bytes, if |
+//! |     |    | 0  | 0  |        | |      |             | | u64, if len = 127 | | MASK = 1    |
+//! +-----+----+----+----+--------+ +------+-------------+ +-------------------+ +-------------+
 //! ```
 //!
 //! FIN: the last frame of its message. RSV1: the message is compressed (RFC 7692); set on the first
@@ -48,7 +48,8 @@ pub struct Header {
     pub payload_bytes: u64,
 }
 
-/// A masking key. RFC 6455, section 5.3: byte `i` of the payload is XORed with byte `i mod 4` of the key.
+/// A masking key. RFC 6455, section 5.3: byte `i` of the payload is XORed with byte `i mod 4` of
+/// the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask(pub [u8; 4]);
 
@@ -128,12 +129,21 @@ impl Header {
 
     /// A whole, uncompressed, unmasked frame: what a server sends.
     pub fn server(opcode: Opcode, payload_bytes: u64) -> Self {
-        Self { is_final: true, is_compressed: false, opcode, mask: None, payload_bytes }
+        Self {
+            is_final: true,
+            is_compressed: false,
+            opcode,
+            mask: None,
+            payload_bytes,
+        }
     }
 
     /// A whole, uncompressed, masked frame: what a client sends.
     pub fn client(opcode: Opcode, mask: Mask, payload_bytes: u64) -> Self {
-        Self { mask: Some(mask), ..Self::server(opcode, payload_bytes) }
+        Self {
+            mask: Some(mask),
+            ..Self::server(opcode, payload_bytes)
+        }
     }
 
     /// Reads a header and says how many bytes it took; `None` if `input` ends before it does.
@@ -167,18 +177,30 @@ impl Header {
             (true, Some((&key, rest))) => (Some(Mask(key)), rest),
             (true, None) => return Ok(None),
         };
-        let header = Self { is_final, is_compressed, opcode, mask, payload_bytes };
+        let header = Self {
+            is_final,
+            is_compressed,
+            opcode,
+            mask,
+            payload_bytes,
+        };
         Ok(Some((header, input.len() - rest.len())))
     }
 
     /// The header as bytes.
     pub fn encode(self) -> HeaderBytes {
-        let mut header = HeaderBytes { bytes: [0; Self::BYTES_MAX], used: 0 };
+        let mut header = HeaderBytes {
+            bytes: [0; Self::BYTES_MAX],
+            used: 0,
+        };
         let fin = if self.is_final { FIN } else { 0 };
         let rsv1 = if self.is_compressed { RSV1 } else { 0 };
         let mask = if self.mask.is_some() { MASK } else { 0 };
         header.push(&[fin | rsv1 | self.opcode.bits()]);
-        match (u8::try_from(self.payload_bytes), u16::try_from(self.payload_bytes)) {
+        match (
+            u8::try_from(self.payload_bytes),
+            u16::try_from(self.payload_bytes),
+        ) {
             (Ok(short), _) if short < LENGTH_IS_U16 => header.push(&[mask | short]),
             (_, Ok(length)) => {
                 header.push(&[mask | LENGTH_IS_U16]);
@@ -257,8 +279,8 @@ pub fn append_server(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// Appends a whole frame as a client sends it. The key must not be foreseeable for whoever chose the
-/// payload (RFC 6455, section 10.3).
+/// Appends a whole frame as a client sends it. The key must not be foreseeable for whoever chose
+/// the payload (RFC 6455, section 10.3).
 pub fn append_client(out: &mut Vec<u8>, opcode: Opcode, mask: Mask, payload: &[u8]) {
     out.extend_from_slice(&Header::client(opcode, mask, payload.len() as u64).encode());
     let start = out.len();
@@ -283,7 +305,12 @@ mod tests {
 
         let mut client = Vec::new();
         append_client(&mut client, Opcode::Text, KEY, b"Hello");
-        assert_eq!(client, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+        assert_eq!(
+            client,
+            [
+                0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58
+            ]
+        );
 
         let encode = |bytes| Header::server(Opcode::Binary, bytes).encode().to_vec();
         assert_eq!(encode(256), [0x82, 0x7E, 0x01, 0x00]);
@@ -292,7 +319,8 @@ mod tests {
 
     #[test]
     fn each_broken_rule_is_named() {
-        let check = |input: &[u8], error| assert_eq!(Header::parse(input), Err(error), "{input:x?}");
+        let check =
+            |input: &[u8], error| assert_eq!(Header::parse(input), Err(error), "{input:x?}");
         check(&[0xA1, 0x80], FrameError::ReservedBits);
         check(&[0x91, 0x80], FrameError::ReservedBits);
         check(&[0x83, 0x80], FrameError::UnknownOpcode(3));
@@ -301,8 +329,14 @@ mod tests {
         check(&[0xC9, 0x80], FrameError::ControlSplit);
         check(&[0x88, 0xFE], FrameError::ControlTooLong);
         check(&[0x82, 126, 0, 125], FrameError::LengthForm);
-        check(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], FrameError::LengthForm);
-        check(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], FrameError::LengthForm);
+        check(
+            &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
+            FrameError::LengthForm,
+        );
+        check(
+            &[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0],
+            FrameError::LengthForm,
+        );
     }
 
     fn header() -> impl Strategy<Value = Header> {
@@ -322,7 +356,11 @@ mod tests {
                 is_compressed: is_compressed && !opcode.is_control(),
                 opcode,
                 mask: mask.map(Mask),
-                payload_bytes: if opcode.is_control() { length % 126 } else { length },
+                payload_bytes: if opcode.is_control() {
+                    length % 126
+                } else {
+                    length
+                },
             },
         )
     }

@@ -6,9 +6,9 @@
 //!
 //! Control frames may stand between the frames of a message. RFC 6455, section 5.4.
 //!
-//! The usual message, one uncompressed frame that lies wholly in the input, is unmasked in place and
-//! handed out as a slice of it: nothing is copied, nothing kept. A frame that is not complete is left
-//! in the input.
+//! The usual message, one uncompressed frame that lies wholly in the input, is unmasked in place
+//! and handed out as a slice of it: nothing is copied, nothing kept. A frame that is not complete
+//! is left in the input.
 
 use std::borrow::Cow;
 
@@ -135,7 +135,11 @@ impl Violation {
 impl Assembler {
     /// Begins a connection.
     pub fn new(role: Role, compression: Compression) -> Self {
-        Self { partial: None, role, compression }
+        Self {
+            partial: None,
+            role,
+            compression,
+        }
     }
 
     /// Takes the next message or control frame out of `input`: the bytes that were read and not yet
@@ -156,7 +160,10 @@ impl Assembler {
         let mut rest = input;
         let mut taken_bytes = 0;
         loop {
-            let more = Step { taken_bytes, event: None };
+            let more = Step {
+                taken_bytes,
+                event: None,
+            };
             let Some((header, header_bytes)) = Header::parse(rest)? else {
                 return Ok(more);
             };
@@ -184,12 +191,19 @@ impl Assembler {
                     self.keep(&header, payload);
                     continue;
                 }
-                _ => return self.finish(&header, payload, bytes_max, inflater).map(|event| Step {
-                    taken_bytes,
-                    event: Some(event),
-                }),
+                _ => {
+                    return self
+                        .finish(&header, payload, bytes_max, inflater)
+                        .map(|event| Step {
+                            taken_bytes,
+                            event: Some(event),
+                        });
+                }
             };
-            return Ok(Step { taken_bytes, event: Some(event) });
+            return Ok(Step {
+                taken_bytes,
+                event: Some(event),
+            });
         }
     }
 
@@ -243,10 +257,18 @@ impl Assembler {
         inflater: &'a mut Inflater,
     ) -> Result<Event<'a>, Violation> {
         let (kind, is_compressed, payload) = match self.partial.take() {
-            None => (kind_of(header), header.is_compressed, Cow::Borrowed(payload)),
+            None => (
+                kind_of(header),
+                header.is_compressed,
+                Cow::Borrowed(payload),
+            ),
             Some(mut partial) => {
                 partial.payload.extend_from_slice(payload);
-                (partial.kind, partial.is_compressed, Cow::Owned(partial.payload))
+                (
+                    partial.kind,
+                    partial.is_compressed,
+                    Cow::Owned(partial.payload),
+                )
             }
         };
         let payload = match is_compressed {

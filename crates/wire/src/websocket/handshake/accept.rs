@@ -9,8 +9,8 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A `Sec-WebSocket-Key`, as it stands in the header.
 ///
-/// RFC 6455 asks for 16 bytes in base64. RabbitMQ takes any text, and so do we: the key protects the client,
-/// not the server.
+/// RFC 6455 asks for 16 bytes in base64. RabbitMQ takes any text, and so do we: the key protects
+/// the client, not the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key(pub(super) String);
 
@@ -22,7 +22,10 @@ impl Key {
 
     /// The `Sec-WebSocket-Accept` that answers it.
     pub fn accept(&self) -> String {
-        let digest = Sha1::new().chain_update(&self.0).chain_update(GUID).finalize();
+        let digest = Sha1::new()
+            .chain_update(&self.0)
+            .chain_update(GUID)
+            .finalize();
         BASE64.encode(digest)
     }
 }

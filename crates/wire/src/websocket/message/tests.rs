@@ -19,7 +19,10 @@ struct Sent {
 impl Sent {
     fn new(opcode: Opcode, payload: impl AsRef<[u8]>) -> Self {
         let payload = payload.as_ref().to_vec();
-        Self { header: Header::client(opcode, MASK, payload.len() as u64), payload }
+        Self {
+            header: Header::client(opcode, MASK, payload.len() as u64),
+            payload,
+        }
     }
 
     fn more(mut self) -> Self {
@@ -172,26 +175,61 @@ fn each_violation_has_its_close_code() {
         assert_eq!(violation.close_code(), CloseCode(code));
     };
     let hi = |opcode| Sent::new(opcode, "hi");
-    let too_long = Violation::TooLong { bytes_max: BYTES_MAX };
+    let too_long = Violation::TooLong {
+        bytes_max: BYTES_MAX,
+    };
     check(&[hi(Opcode::Text).unmasked()], Violation::NotMasked, 1002);
-    check(&[hi(Opcode::Continuation)], Violation::NothingToContinue, 1002);
-    check(&[hi(Opcode::Text).more(), hi(Opcode::Binary)], Violation::NotContinued, 1002);
     check(
-        &[hi(Opcode::Text).more(), hi(Opcode::Continuation).compressed()],
+        &[hi(Opcode::Continuation)],
+        Violation::NothingToContinue,
+        1002,
+    );
+    check(
+        &[hi(Opcode::Text).more(), hi(Opcode::Binary)],
+        Violation::NotContinued,
+        1002,
+    );
+    check(
+        &[
+            hi(Opcode::Text).more(),
+            hi(Opcode::Continuation).compressed(),
+        ],
         Violation::Compressed,
         1002,
     );
-    check(&[Sent::new(Opcode::Close, [3])], Violation::Close(CloseError::Incomplete), 1002);
-    check(&[Sent::new(Opcode::Close, [3, 0xE8, 0xFF])], Violation::Close(CloseError::Reason), 1007);
+    check(
+        &[Sent::new(Opcode::Close, [3])],
+        Violation::Close(CloseError::Incomplete),
+        1002,
+    );
+    check(
+        &[Sent::new(Opcode::Close, [3, 0xE8, 0xFF])],
+        Violation::Close(CloseError::Reason),
+        1007,
+    );
     check(&[Sent::new(Opcode::Text, [0xFF])], Violation::NotUtf8, 1007);
-    check(&[Sent::new(Opcode::Text, [0xFF; 9]).compressed()], Violation::NotDeflate, 1007);
-    check(&[Sent::new(Opcode::Text, vec![b'x'; BYTES_MAX + 1])], too_long, 1009);
+    check(
+        &[Sent::new(Opcode::Text, [0xFF; 9]).compressed()],
+        Violation::NotDeflate,
+        1007,
+    );
+    check(
+        &[Sent::new(Opcode::Text, vec![b'x'; BYTES_MAX + 1])],
+        too_long,
+        1009,
+    );
     let half = vec![b'x'; BYTES_MAX / 2 + 1];
-    let halves =
-        [Sent::new(Opcode::Text, &half).more(), Sent::new(Opcode::Continuation, &half).more()];
+    let halves = [
+        Sent::new(Opcode::Text, &half).more(),
+        Sent::new(Opcode::Continuation, &half).more(),
+    ];
     check(&halves, too_long, 1009);
     let bomb = compress_tail(&vec![0; BYTES_MAX + 1]);
-    check(&[Sent::new(Opcode::Binary, bomb).compressed()], too_long, 1009);
+    check(
+        &[Sent::new(Opcode::Binary, bomb).compressed()],
+        too_long,
+        1009,
+    );
 }
 
 #[test]
@@ -199,25 +237,39 @@ fn the_limit_itself_is_allowed() {
     let payload = vec![b'x'; BYTES_MAX];
     let mut bytes = Vec::new();
     Sent::new(Opcode::Text, &payload).write(&mut bytes);
-    Sent::new(Opcode::Text, compress_tail(&payload)).compressed().write(&mut bytes);
+    Sent::new(Opcode::Text, compress_tail(&payload))
+        .compressed()
+        .write(&mut bytes);
     let mut assembler = Assembler::new(Role::Server, Compression::Deflate);
-    assert_eq!(hear(&mut assembler, &bytes, &[]), [text(&payload), text(&payload)]);
+    assert_eq!(
+        hear(&mut assembler, &bytes, &[]),
+        [text(&payload), text(&payload)]
+    );
 }
 
 #[test]
 fn a_frame_over_the_limit_is_turned_down_before_it_comes() {
-    let header = Header::client(Opcode::Binary, MASK, u64::MAX >> 1).encode().to_vec();
+    let header = Header::client(Opcode::Binary, MASK, u64::MAX >> 1)
+        .encode()
+        .to_vec();
     let mut assembler = Assembler::new(Role::Server, Compression::None);
-    let expected = Heard::Violation(Violation::TooLong { bytes_max: BYTES_MAX });
+    let expected = Heard::Violation(Violation::TooLong {
+        bytes_max: BYTES_MAX,
+    });
     assert_eq!(hear(&mut assembler, &header, &[]), [expected]);
 }
 
 #[test]
 fn compression_must_have_been_agreed() {
     let mut bytes = Vec::new();
-    Sent::new(Opcode::Text, compress_tail(b"x")).compressed().write(&mut bytes);
+    Sent::new(Opcode::Text, compress_tail(b"x"))
+        .compressed()
+        .write(&mut bytes);
     let mut assembler = Assembler::new(Role::Server, Compression::None);
-    assert_eq!(hear(&mut assembler, &bytes, &[]), [Heard::Violation(Violation::Compressed)]);
+    assert_eq!(
+        hear(&mut assembler, &bytes, &[]),
+        [Heard::Violation(Violation::Compressed)]
+    );
 }
 
 #[test]
@@ -237,7 +289,9 @@ fn a_usual_message_is_a_slice_of_the_input() {
     let (from, to) = (bytes.as_ptr().addr(), bytes.as_ptr().addr() + bytes.len());
     let mut inflater = Inflater::new();
     let mut assembler = Assembler::new(Role::Server, Compression::Deflate);
-    let step = assembler.next(&mut bytes, BYTES_MAX, &mut inflater).unwrap();
+    let step = assembler
+        .next(&mut bytes, BYTES_MAX, &mut inflater)
+        .unwrap();
     match step.event {
         Some(Event::Message(Kind::Text, Cow::Borrowed(payload))) => {
             assert_eq!(payload, b"hello");
@@ -256,7 +310,12 @@ fn an_idle_assembler_is_small() {
 fn message() -> impl Strategy<Value = (Kind, bool, Vec<u8>, Vec<prop::sample::Index>)> {
     let cuts = || prop::collection::vec(any::<prop::sample::Index>(), 0..3);
     prop_oneof![
-        (Just(Kind::Text), any::<bool>(), "\\PC{0,300}".prop_map(String::into_bytes), cuts()),
+        (
+            Just(Kind::Text),
+            any::<bool>(),
+            "\\PC{0,300}".prop_map(String::into_bytes),
+            cuts()
+        ),
         (Just(Kind::Binary), any::<bool>(), any::<Vec<u8>>(), cuts()),
     ]
 }
@@ -264,11 +323,22 @@ fn message() -> impl Strategy<Value = (Kind, bool, Vec<u8>, Vec<prop::sample::In
 fn fragments(
     (kind, is_compressed, plain, cuts): &(Kind, bool, Vec<u8>, Vec<prop::sample::Index>),
 ) -> Vec<Sent> {
-    let payload = if *is_compressed { compress_tail(plain) } else { plain.clone() };
-    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
+    let payload = if *is_compressed {
+        compress_tail(plain)
+    } else {
+        plain.clone()
+    };
+    let mut ends: Vec<usize> = cuts
+        .iter()
+        .map(|cut| cut.index(payload.len() + 1))
+        .collect();
     ends.push(payload.len());
     ends.sort_unstable();
-    let mut opcode = if *kind == Kind::Text { Opcode::Text } else { Opcode::Binary };
+    let mut opcode = if *kind == Kind::Text {
+        Opcode::Text
+    } else {
+        Opcode::Binary
+    };
     let mut from = 0;
     let mut frames = Vec::new();
     for end in ends {
@@ -302,7 +372,10 @@ proptest! {
 
     #[test]
     fn garbage_is_heard_the_same_however_it_is_read(
-        bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(0x81), Just(0x80), Just(0x01)], 0..200),
+        bytes in prop::collection::vec(
+            prop_oneof![any::<u8>(), Just(0x81), Just(0x80), Just(0x01)],
+            0..200,
+        ),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
