@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use model::Message;
 
-use crate::queue::Queue;
+use crate::queue::{Effect, Queue};
 
 /// What a batch of work gathers on its way.
 #[derive(Debug)]
@@ -20,19 +20,27 @@ pub struct Turn {
     pub wakes: Wakes,
     /// What must be done once no queue is locked any more.
     pub follow_ups: Vec<FollowUp>,
+    /// Room for what a queue says to one command, kept for the next.
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Turn {
     /// A turn that happens at `now`.
     pub fn new(now: Instant) -> Self {
-        Self { now, wakes: Wakes::default(), follow_ups: Vec::new() }
+        Self {
+            now,
+            wakes: Wakes::default(),
+            follow_ups: Vec::new(),
+            effects: Vec::new(),
+        }
     }
 }
 
 /// What a queue cannot do itself, because it needs the vhost.
 #[derive(Debug)]
 pub enum FollowUp {
-    /// The queue has lost its last consumer, or its lease ran out: delete it.
+    /// The queue has ended, because its last consumer left or its lease ran out: forget its name
+    /// and its bindings, if the name has not been given to another meanwhile.
     Delete(Arc<Queue>),
     /// Publish `message` to the queue's dead-letter exchange.
     DeadLetter {

@@ -43,6 +43,8 @@ pub struct Marks {
     pub priority: Option<u8>,
     /// The `expiration` property, in milliseconds.
     pub expiration_ms: Option<u64>,
+    /// This broker wrote its `x-death` header; what a publisher says there is not believed.
+    pub is_dead_letter: bool,
 }
 
 /// A published message. Kept behind an `Arc`; nobody changes it.
@@ -95,17 +97,23 @@ impl Message {
 
     /// The key it was published with.
     pub fn routing_key(&self) -> &[u8] {
-        self.content.get(..usize::from(self.key_bytes)).unwrap_or_default()
+        self.content
+            .get(..usize::from(self.key_bytes))
+            .unwrap_or_default()
     }
 
     /// The property bytes as received, to be passed through untouched.
     pub fn property_bytes(&self) -> &[u8] {
-        self.content.get(usize::from(self.key_bytes)..self.body_at as usize).unwrap_or_default()
+        self.content
+            .get(usize::from(self.key_bytes)..self.body_at as usize)
+            .unwrap_or_default()
     }
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        self.content.get(self.body_at as usize..).unwrap_or_default()
+        self.content
+            .get(self.body_at as usize..)
+            .unwrap_or_default()
     }
 
     /// What the broker must know without decoding.

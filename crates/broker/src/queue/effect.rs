@@ -1,0 +1,46 @@
+//! What must be done about a command that a queue has applied.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use model::Message;
+
+use super::consumers::{ConsumerKey, ConsumerSpec};
+use crate::turn::DeathReason;
+
+/// What must be done about a command that a queue has applied.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Hand a message to a consumer.
+    Deliver {
+        /// Whom to.
+        consumer: ConsumerKey,
+        /// The message's place in the queue, to settle it by.
+        sequence: u64,
+        /// Whether it was handed out before.
+        is_redelivered: bool,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// Answer a get.
+    Got {
+        /// The message's place in the queue, to settle it by.
+        sequence: u64,
+        /// Whether it was handed out before.
+        is_redelivered: bool,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// The message was turned down.
+    Rejected,
+    /// How many messages a settle, a purge or a delete was about.
+    Counted(u32),
+    /// Publish to the dead-letter exchange, which is set.
+    DeadLetter(Arc<Message>, DeathReason),
+    /// Tell a consumer that its queue is gone.
+    Cancelled(Box<ConsumerSpec>),
+    /// The queue has ended of itself: its name is free.
+    Ended,
+    /// Apply [`super::command::Command::Tick`] at that time.
+    Tick(Instant),
+}

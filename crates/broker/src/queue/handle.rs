@@ -1,0 +1,431 @@
+//! A queue as everybody holds it: locks it, applies a command, carries out what the rules say.
+//!
+//! The lock is held while deliveries are pushed into inboxes, so that their order holds; an inbox is
+//! a leaf. What needs the vhost is left in the turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use model::{
+    AckMode, ConsumerId, DeliveryId, FieldTable, LinkId, Message, Outcome, QueueName, QueueSpec,
+    Refusal, Resource, SourceId, VhostName,
+};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::arguments;
+use super::command::Command;
+use super::consumers::ConsumerSpec;
+use super::effect::Effect;
+use super::limits::{Limits, QueueKind};
+use super::state::QueueState;
+use super::view::{ConsumerView, Counts};
+use crate::inbox::{Inbound, QueueDelivery};
+use crate::turn::{FollowUp, Turn};
+
+/// A queue.
+#[derive(Debug)]
+pub struct Queue {
+    name: QueueName,
+    vhost: VhostName,
+    kind: QueueKind,
+    is_durable: bool,
+    is_auto_delete: bool,
+    owner: Option<LinkId>,
+    arguments: FieldTable,
+    is_deleted: AtomicBool,
+    state: Mutex<QueueState>,
+}
+
+/// What a queue did with a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It took the message. So does a queue that has been deleted: nothing is owed there.
+    Yes,
+    /// It is full: the publisher hears a nack.
+    No,
+}
+
+/// What a get took.
+#[derive(Debug)]
+pub struct Got {
+    /// To settle it by.
+    pub id: DeliveryId,
+    /// Whether it was handed out before.
+    pub is_redelivered: bool,
+    /// Ready messages left behind.
+    pub messages: u32,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// Conditions of a deletion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeleteIf {
+    /// Only if nothing consumes from it (of an exchange: only if nothing is bound to it).
+    pub is_unused: bool,
+    /// Only if it holds no ready message.
+    pub is_empty: bool,
+}
+
+/// What carrying out effects leaves for the caller.
+#[derive(Debug, Default)]
+struct Answer {
+    is_rejected: bool,
+    count: u32,
+    got: Option<(u64, bool, Arc<Message>)>,
+}
+
+impl Queue {
+    /// Makes the queue that `spec` asks for; an exclusive one belongs to `owner`.
+    ///
+    /// `name` is the one in `spec`, or the one that the broker chose. RabbitMQ makes no exclusive
+    /// queue durable, whatever was asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InvalidArgument`] and [`Refusal::PreconditionFailed`] if an argument cannot be.
+    pub fn create(
+        turn: &mut Turn,
+        vhost: &VhostName,
+        name: QueueName,
+        owner: Option<LinkId>,
+        spec: &QueueSpec,
+    ) -> Result<Arc<Self>, Refusal> {
+        let accepted = arguments::accept(vhost, &name, spec)?;
+        let state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
+        let queue = Arc::new(Self {
+            name,
+            vhost: vhost.clone(),
+            kind: accepted.kind,
+            is_durable: spec.is_durable && !spec.is_exclusive,
+            is_auto_delete: spec.is_auto_delete,
+            owner: owner.filter(|_| spec.is_exclusive),
+            arguments: accepted.arguments,
+            is_deleted: AtomicBool::new(false),
+            state: Mutex::new(state),
+        });
+        queue.touch(turn);
+        Ok(queue)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &QueueName {
+        &self.name
+    }
+
+    /// Its vhost's name.
+    pub fn vhost(&self) -> &VhostName {
+        &self.vhost
+    }
+
+    /// What kind it was declared as.
+    pub fn kind(&self) -> QueueKind {
+        self.kind
+    }
+
+    /// Whether it survives a restart.
+    pub fn is_durable(&self) -> bool {
+        self.is_durable
+    }
+
+    /// Whether it ends with its last consumer.
+    pub fn is_auto_delete(&self) -> bool {
+        self.is_auto_delete
+    }
+
+    /// The link it belongs to and ends with, if it is exclusive.
+    pub fn owner(&self) -> Option<LinkId> {
+        self.owner
+    }
+
+    /// Its arguments as declared, with the resolved `x-queue-type`.
+    pub fn arguments(&self) -> &FieldTable {
+        &self.arguments
+    }
+
+    /// Whether it has ended. Its name may still be known for a moment, and is free.
+    pub fn is_deleted(&self) -> bool {
+        self.is_deleted.load(Ordering::Acquire)
+    }
+
+    /// How it holds messages.
+    pub fn limits(&self) -> Limits {
+        self.state.lock().limits().clone()
+    }
+
+    /// How full it is and what went through it.
+    pub fn counts(&self) -> Counts {
+        self.state.lock().counts()
+    }
+
+    /// Its consumers, in the order of their arrival.
+    pub fn consumers(&self) -> Vec<ConsumerView> {
+        self.state.lock().consumers()
+    }
+
+    /// Refuses anybody but its owner.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Locked`] if it belongs to another link.
+    pub fn check_access(&self, link: Option<LinkId>) -> Result<(), Refusal> {
+        match self.owner {
+            Some(_) if self.owner != link => {
+                Err(Refusal::Locked(self.name.clone(), self.vhost.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that it was declared again (also passively): its lease starts anew.
+    pub fn touch(self: &Arc<Self>, turn: &mut Turn) {
+        self.apply(turn, Command::Touch);
+    }
+
+    /// From here on holds messages that way, as a policy asks.
+    pub fn set_limits(self: &Arc<Self>, turn: &mut Turn, limits: Limits) {
+        self.apply(turn, Command::SetLimits(Box::new(limits)));
+    }
+
+    /// Takes a message in and hands it to a consumer, if one can take it.
+    pub fn publish(self: &Arc<Self>, turn: &mut Turn, message: &Arc<Message>) -> Accepted {
+        Accepted::unless(
+            self.apply(turn, Command::Publish(Arc::clone(message)))
+                .is_rejected,
+        )
+    }
+
+    /// Takes messages in, in order, under one lock; puts the positions of those that it turned down
+    /// into `rejected`.
+    pub fn publish_batch(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        messages: &[Arc<Message>],
+        rejected: &mut Vec<usize>,
+    ) {
+        let mut state = self.state.lock();
+        for (at, message) in messages.iter().enumerate() {
+            let command = Command::Publish(Arc::clone(message));
+            if self.apply_locked(turn, &mut state, command).is_rejected {
+                rejected.push(at);
+            }
+        }
+    }
+
+    /// Serves a consumer.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InExclusiveUse`] if it cannot be alone but must, or somebody else is;
+    /// [`Refusal::NoSuchQueue`] if the queue has ended.
+    pub fn consume(self: &Arc<Self>, turn: &mut Turn, spec: ConsumerSpec) -> Result<(), Refusal> {
+        let mut state = self.state.lock();
+        self.check_alive(&state)?;
+        if !state.admits(spec.is_exclusive) {
+            return Err(Refusal::InExclusiveUse(
+                self.name.clone(),
+                self.vhost.clone(),
+            ));
+        }
+        self.apply_locked(turn, &mut state, Command::Consume(Box::new(spec)));
+        Ok(())
+    }
+
+    /// Serves a consumer no longer. What it has not settled stays outstanding for its link.
+    pub fn cancel(self: &Arc<Self>, turn: &mut Turn, link: LinkId, consumer: ConsumerId) {
+        self.apply(turn, Command::Cancel(link, consumer));
+    }
+
+    /// Changes how many unacknowledged deliveries a consumer may hold; 0 is no limit.
+    pub fn set_prefetch(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        link: LinkId,
+        consumer: ConsumerId,
+        prefetch: u16,
+    ) {
+        self.apply(turn, Command::SetPrefetch(link, consumer, prefetch));
+    }
+
+    /// Takes one message out; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchQueue`] if the queue has ended.
+    pub fn get(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        link: LinkId,
+        source: SourceId,
+        ack: AckMode,
+    ) -> Result<Option<Got>, Refusal> {
+        let mut state = self.state.lock();
+        self.check_alive(&state)?;
+        let answer = self.apply_locked(turn, &mut state, Command::Get(link, ack));
+        Ok(answer.got.map(|(sequence, is_redelivered, message)| Got {
+            id: DeliveryId { source, sequence },
+            is_redelivered,
+            messages: state.counts().ready_u32(),
+            message,
+        }))
+    }
+
+    /// Settles deliveries, in the given order, and says how many were outstanding for the link. The
+    /// others are passed over: whether a delivery tag is known is for the session to judge.
+    pub fn settle(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        link: LinkId,
+        sequences: &[u64],
+        outcome: Outcome,
+    ) -> u32 {
+        self.apply(turn, Command::Settle(link, sequences, outcome))
+            .count
+    }
+
+    /// Notes that deliveries of a consumer that does not acknowledge were written to its socket, so
+    /// that it may have more.
+    pub fn written(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        link: LinkId,
+        consumer: ConsumerId,
+        count: u32,
+    ) {
+        self.apply(turn, Command::Written(link, consumer, count));
+    }
+
+    /// Notes that a link is gone: its consumers end, and what it has not settled regains its place.
+    pub fn lose(self: &Arc<Self>, turn: &mut Turn, link: LinkId) {
+        self.apply(turn, Command::Lose(link));
+    }
+
+    /// Drops the ready messages and says how many there were.
+    pub fn purge(self: &Arc<Self>, turn: &mut Turn) -> u32 {
+        self.apply(turn, Command::Purge).count
+    }
+
+    /// Ends it, if the conditions hold, and says how many ready messages went with it. Its consumers
+    /// are told. The caller forgets its name; no [`FollowUp::Delete`] comes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotEmpty`], else [`Refusal::InUse`], if a condition does not hold.
+    pub fn delete(self: &Arc<Self>, turn: &mut Turn, only_if: DeleteIf) -> Result<u32, Refusal> {
+        let mut state = self.state.lock();
+        let counts = state.counts();
+        if only_if.is_empty && counts.ready > 0 {
+            return Err(Refusal::NotEmpty(self.name.clone(), self.vhost.clone()));
+        }
+        if only_if.is_unused && counts.consumers > 0 {
+            return Err(Refusal::InUse(
+                Resource::Queue(self.name.clone()),
+                self.vhost.clone(),
+            ));
+        }
+        self.is_deleted.store(true, Ordering::Release);
+        Ok(self.apply_locked(turn, &mut state, Command::Delete).count)
+    }
+
+    /// Expires what is due. Called when a [`FollowUp::Tick`] asked for it; early or late does no harm.
+    pub fn tick(self: &Arc<Self>, turn: &mut Turn) {
+        self.apply(turn, Command::Tick);
+    }
+
+    fn check_alive(&self, state: &QueueState) -> Result<(), Refusal> {
+        match state.is_ended() {
+            false => Ok(()),
+            true => Err(Refusal::NoSuchQueue(
+                self.name.as_str().into(),
+                self.vhost.clone(),
+            )),
+        }
+    }
+
+    fn apply(self: &Arc<Self>, turn: &mut Turn, command: Command<'_>) -> Answer {
+        self.apply_locked(turn, &mut self.state.lock(), command)
+    }
+
+    fn apply_locked(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        state: &mut MutexGuard<'_, QueueState>,
+        command: Command<'_>,
+    ) -> Answer {
+        let mut effects = std::mem::take(&mut turn.effects);
+        state.apply(turn.now, command, &mut effects);
+        let mut answer = Answer::default();
+        for effect in effects.drain(..) {
+            self.carry_out(turn, state, effect, &mut answer);
+        }
+        turn.effects = effects;
+        answer
+    }
+
+    fn carry_out(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        state: &QueueState,
+        effect: Effect,
+        answer: &mut Answer,
+    ) {
+        match effect {
+            Effect::Deliver {
+                consumer,
+                sequence,
+                is_redelivered,
+                message,
+            } => {
+                // Always there: no command both hands out to a consumer and ends it.
+                let Some(spec) = state.consumer(consumer) else {
+                    return;
+                };
+                let id = DeliveryId {
+                    source: spec.source,
+                    sequence,
+                };
+                let consumer = spec.consumer;
+                let delivery = QueueDelivery {
+                    consumer,
+                    id,
+                    is_redelivered,
+                    message,
+                };
+                spec.inbox
+                    .push(Inbound::Delivered(delivery), &mut turn.wakes);
+            }
+            Effect::Got {
+                sequence,
+                is_redelivered,
+                message,
+            } => {
+                answer.got = Some((sequence, is_redelivered, message));
+            }
+            Effect::Rejected => answer.is_rejected = true,
+            Effect::Counted(count) => answer.count = count,
+            Effect::DeadLetter(message, reason) => {
+                let queue = Arc::clone(self);
+                turn.follow_ups.push(FollowUp::DeadLetter {
+                    queue,
+                    message,
+                    reason,
+                });
+            }
+            Effect::Cancelled(spec) => {
+                spec.inbox
+                    .push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
+            }
+            Effect::Ended => {
+                self.is_deleted.store(true, Ordering::Release);
+                turn.follow_ups.push(FollowUp::Delete(Arc::clone(self)));
+            }
+            Effect::Tick(at) => turn.follow_ups.push(FollowUp::Tick(Arc::clone(self), at)),
+        }
+    }
+}
+
+impl Accepted {
+    fn unless(is_rejected: bool) -> Self {
+        if is_rejected { Self::No } else { Self::Yes }
+    }
+}

@@ -1,0 +1,25 @@
+//! A queue: competing consumers, acknowledgements, limits, dead letters.
+//!
+//! [`handle::Queue`] is what the rest of the broker holds: it locks, applies, and hands out.
+//! [`state::QueueState`] is the rules, and pure.
+
+mod arguments;
+mod command;
+mod consumers;
+pub mod dead_letter;
+mod effect;
+mod equivalence;
+mod expiry;
+mod handle;
+mod limits;
+mod ready;
+mod state;
+mod unacked;
+mod view;
+
+pub use consumers::{AUTOMATIC_CREDIT_MESSAGES, ConsumerSpec};
+pub use handle::{Accepted, DeleteIf, Got, Queue};
+pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
+pub use view::{ConsumerView, Counts, Totals};
+
+pub(crate) use effect::Effect;

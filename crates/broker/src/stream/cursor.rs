@@ -1,0 +1,102 @@
+//! A reader's place in a stream.
+
+use std::sync::Arc;
+
+use model::{ConsumerId, ConsumerTag, FieldTable, LinkId, Message, QueueName};
+
+use super::retention::CursorLimits;
+use super::stream::{CursorKey, Stream};
+use crate::inbox::Inbox;
+use crate::turn::Turn;
+
+/// A cursor as its link asks for it.
+#[derive(Clone, Debug)]
+pub struct CursorSpec {
+    /// Where it is told that there is more.
+    pub inbox: Arc<Inbox>,
+    /// The link.
+    pub link: LinkId,
+    /// The consumer's number within the link.
+    pub consumer: ConsumerId,
+    /// The subscription queue it is listed as.
+    pub name: QueueName,
+    /// Its tag, for listings.
+    pub tag: ConsumerTag,
+    /// Its channel's number within the link, for listings.
+    pub channel: u16,
+    /// How much may lie before it.
+    pub limits: CursorLimits,
+    /// The arguments of the subscription queue, for listings.
+    pub arguments: FieldTable,
+}
+
+/// A reader's place in a stream. Dropping it frees what was held for it alone.
+#[derive(Debug)]
+pub struct Cursor {
+    stream: Arc<Stream>,
+    key: CursorKey,
+}
+
+/// What a read says beside the messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// How many messages were lost before the first of these, because the reader was too slow.
+    pub dropped: u64,
+    /// Whether more is there. If not, [`crate::inbox::Inbound::Ready`] tells when there is.
+    pub has_more: bool,
+}
+
+/// A cursor as listings show it.
+#[derive(Clone, Debug)]
+pub struct CursorView {
+    /// The link.
+    pub link: LinkId,
+    /// The consumer's number within the link.
+    pub consumer: ConsumerId,
+    /// The subscription queue it is listed as.
+    pub name: QueueName,
+    /// Its tag.
+    pub tag: ConsumerTag,
+    /// Its channel's number within the link.
+    pub channel: u16,
+    /// The arguments of the subscription queue.
+    pub arguments: FieldTable,
+    /// Messages it has yet to read.
+    pub ready: u64,
+    /// Their bytes: keys, properties, bodies.
+    pub ready_bytes: u64,
+    /// Messages it has read.
+    pub delivered: u64,
+    /// Messages it has lost.
+    pub dropped: u64,
+}
+
+impl Cursor {
+    pub(super) fn new(stream: Arc<Stream>, key: CursorKey) -> Self {
+        Self { stream, key }
+    }
+
+    /// Its stream.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Adds at most `limit` messages with their sequences to `messages`, and moves on.
+    ///
+    /// If nothing more is there afterwards, the cursor waits to be told: whatever is appended later
+    /// brings one [`crate::inbox::Inbound::Ready`].
+    pub fn read(
+        &mut self,
+        turn: &mut Turn,
+        limit: usize,
+        messages: &mut Vec<(u64, Arc<Message>)>,
+    ) -> Read {
+        self.stream.read(self.key, turn.now, limit, messages)
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        self.stream.leave(self.key);
+    }
+}

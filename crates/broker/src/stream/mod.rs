@@ -1,0 +1,16 @@
+//! A stream: an append-only run of messages, read by cursors, never consumed.
+//!
+//! All topic subscriptions with the same exchange and binding key share one.
+
+mod cursor;
+mod retention;
+mod ring;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its main noun share the name"
+)]
+mod stream;
+
+pub use cursor::{Cursor, CursorSpec, CursorView, Read};
+pub use retention::{CursorLimits, StreamLimits};
+pub use stream::Stream;
