@@ -1,11 +1,10 @@
 //! The client: one broker, many connections one after another.
 
-import { backoffMs } from './backoff.js';
 import { encodeBody } from './body.js';
+import { Connection } from './connection.js';
 import { exchangeDestination, queueDestination } from './destination.js';
 import { HopwireError } from './error.js';
 import { Emitter } from './events.js';
-import { Link } from './link.js';
 import { settingsOf } from './options.js';
 import { Outbox } from './outbox.js';
 import { certaintyOf, closeRefuses, isAboutOneDelivery } from './refusal.js';
@@ -13,7 +12,7 @@ import { sendRequest } from './send.js';
 import { deferred, LiveSubscription } from './subscription.js';
 
 import type { EncodedBody } from './body.js';
-import type { LinkListener } from './link.js';
+import type { ConnectionListener } from './connection.js';
 import type { Body, ClientEvents, Handler, Subscription } from './message.js';
 import type {
   ClientState,
@@ -24,7 +23,6 @@ import type {
   Settings,
   SubscribeOptions,
 } from './options.js';
-import type { IMessage } from '@stomp/stompjs';
 
 /**
  * A STOMP client over WebSocket that keeps its promises over lost connections.
@@ -34,17 +32,13 @@ import type { IMessage } from '@stomp/stompjs';
  */
 export class HopwireClient {
   readonly #settings: Settings;
+  readonly #connection: Connection;
   readonly #events = new Emitter<ClientEvents>();
   readonly #outbox = new Outbox();
   readonly #subscriptions = new Map<string, LiveSubscription>();
   /** Tells this client's receipts and messages from every other client's. */
   readonly #name = randomName();
   #counter = 0;
-  #state: ClientState = 'closed';
-  #link: Link | undefined;
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #retries = 0;
-  #wasConnected = false;
   #started: ReturnType<typeof deferred> | undefined;
   /** Why nothing can be sent any more; nothing before the first `connect`. */
   #ended: HopwireError | undefined;
@@ -55,11 +49,12 @@ export class HopwireClient {
 
   constructor(options: HopwireOptions) {
     this.#settings = settingsOf(options);
+    this.#connection = new Connection(this.#settings, this.#connectionListener());
   }
 
   /** What the client is doing. */
   get state(): ClientState {
-    return this.#state;
+    return this.#connection.state;
   }
 
   /** Messages that wait for their receipts, sent or not. */
@@ -81,12 +76,13 @@ export class HopwireClient {
    */
   connect(): Promise<void> {
     if (this.#started) return this.#started.promise;
-    this.#started = deferred();
+    const started = deferred();
+    // `disconnect` may come before anybody looks.
+    started.promise.catch(() => {});
+    this.#started = started;
     this.#ended = undefined;
-    this.#retries = 0;
-    this.#wasConnected = false;
-    this.#attempt();
-    return this.#started.promise;
+    this.#connection.open();
+    return started.promise;
   }
 
   /**
@@ -189,71 +185,46 @@ export class HopwireClient {
       const drained = new Promise<void>((resolve) => (this.#onDrained = resolve));
       await Promise.race([drained, deadline]);
     }
-    const link = this.#link;
-    if (link?.isConnected) await Promise.race([link.goodbye(), deadline]);
+    if (this.#started) await Promise.race([this.#connection.leave(), deadline]);
     clearTimeout(timer);
+    // The retries were used up while we waited.
+    if (!this.#started) return;
     const late = new HopwireError('timeout', `no receipt within ${deadlineMs} ms of disconnect`);
     this.#end(disconnected(), late);
   }
 
-  #attempt(): void {
-    this.#setState('connecting');
-    try {
-      this.#link = new Link(this.#settings, this.#listener());
-    } catch (error) {
-      // No socket could be made: a bad URL, or no WebSocket here. Trying again would not help.
-      this.#end(
-        error instanceof HopwireError
-          ? error
-          : new HopwireError('closed', 'no socket', String(error), error),
-      );
-    }
-  }
-
-  #listener(): LinkListener {
-    let connectedAtMs: number | undefined;
+  #connectionListener(): ConnectionListener {
     return {
-      connected: () => {
-        connectedAtMs = performance.now();
-        this.#connected();
+      state: (state) => {
+        this.#events.emit('state', state);
+        if (state !== 'connected') return;
+        this.#started?.settle();
+        this.#flush();
       },
-      message: (message) => this.#deliver(message),
+      connected: () => {
+        const requests = [...this.#subscriptions.values()].map(({ request }) => request);
+        this.#outbox.resubscribe(requests);
+      },
+      message: (link, message) => {
+        this.#subscriptions.get(message.headers.subscription ?? '')?.deliver(link, message);
+      },
       receipt: (id) => {
-        if (this.#outbox.confirm(id) === 'send') this.#retries = 0;
+        if (this.#outbox.confirm(id) === 'send') this.#connection.progressed();
         this.#pendingChanged();
         this.#flush();
       },
-      error: (headers, body) =>
-        connectedAtMs === undefined
-          ? this.#refusedLogin(headers, body)
-          : this.#failed(headers, body),
-      timedOut: () => {
-        const text = `no CONNECTED within ${this.#settings.connectTimeoutMs} ms`;
-        this.#events.emit('error', new HopwireError('timeout', text));
+      failed: (headers, body) => this.#failed(headers, body),
+      lost: (code, reason) => {
+        const error = new HopwireError('refused', `the broker closed with ${code}`, reason);
+        if (closeRefuses(code, reason)) this.#blame(error);
+        this.#outbox.lost();
       },
-      closed: (code, reason) => this.#closed(connectedAtMs, code, reason),
+      report: (error) => this.#events.emit('error', error),
+      ended: (error) => {
+        this.#events.emit('error', error);
+        this.#end(error);
+      },
     };
-  }
-
-  #connected(): void {
-    this.#wasConnected = true;
-    this.#outbox.resubscribe([...this.#subscriptions.values()].map(({ request }) => request));
-    this.#setState('connected');
-    this.#started?.settle();
-    this.#flush();
-  }
-
-  #deliver(message: IMessage): void {
-    const subscription = this.#subscriptions.get(message.headers.subscription ?? '');
-    if (this.#link) subscription?.deliver(this.#link, message);
-  }
-
-  #refusedLogin(headers: Headers, body: string): void {
-    const error = new HopwireError('refused', headers.message ?? 'refused', body);
-    this.#events.emit('error', error);
-    // A broker that took this login before may be starting up: only a first refusal is final.
-    if (this.#wasConnected) this.#link?.discard(Link.CODE_LOST, error.message);
-    else this.#end(error);
   }
 
   /** An ERROR frame on a connection that was logged in. */
@@ -270,69 +241,37 @@ export class HopwireClient {
       return;
     }
     this.#blame(error, headers['receipt-id']);
-    this.#link?.discard(Link.CODE_LOST, error.message);
+    this.#connection.restart(error.message);
   }
 
   #blame(error: HopwireError, receipt?: string): void {
     const certainty = certaintyOf(error);
     const isFound = certainty !== undefined && this.#outbox.blame(error, certainty, receipt);
     if (isFound) {
-      this.#retries = 0;
+      this.#connection.progressed();
       this.#pendingChanged();
     } else this.#events.emit('error', error);
-  }
-
-  #closed(connectedAtMs: number | undefined, code: number, reason: string): void {
-    this.#link = undefined;
-    if (this.#state === 'closed') return;
-    // The goodbye's own close.
-    if (this.#leaving && this.#outbox.pending === 0) return;
-    if (connectedAtMs !== undefined && closeRefuses(code, reason)) {
-      this.#blame(new HopwireError('refused', `the broker closed with ${code}`, reason));
-    }
-    this.#outbox.lost();
-    const { attemptsMax } = this.#settings.reconnect;
-    const nominalMs = backoffMs(this.#retries, this.#settings.reconnect, 0);
-    // A connection that ends sooner than it took to wait for it is one more failure.
-    if (connectedAtMs !== undefined && performance.now() - connectedAtMs >= nominalMs) {
-      this.#retries = 0;
-    }
-    if (this.#retries >= attemptsMax) {
-      const text = `gave up after ${this.#retries} retries`;
-      this.#end(new HopwireError('closed', text, `the socket closed with ${code} ${reason}`));
-      return;
-    }
-    const waitMs = backoffMs(this.#retries, this.#settings.reconnect, Math.random());
-    this.#retries += 1;
-    this.#setState('waiting');
-    this.#retryTimer = setTimeout(() => this.#attempt(), waitMs);
   }
 
   /** Closes for good. `unsettled` is what waiting promises hear. */
   #end(why: HopwireError, unsettled: HopwireError = why): void {
     const started = this.#started;
-    this.#ended = why;
-    this.#leaving = undefined;
     this.#started = undefined;
-    clearTimeout(this.#retryTimer);
-    // First the state, so that the closing socket starts no retry.
-    const wasClosed = this.#state === 'closed';
-    this.#state = 'closed';
-    this.#link?.discard(Link.CODE_LOST, why.message);
+    this.#leaving = undefined;
+    this.#ended = why;
     for (const subscription of this.#subscriptions.values()) subscription.end();
     this.#subscriptions.clear();
+    this.#connection.close(why.message);
     this.#outbox.failAll(unsettled);
     this.#pendingChanged();
-    started?.promise.catch(() => {});
     started?.settle(why);
-    if (!wasClosed) this.#events.emit('state', 'closed');
   }
 
   #unsubscribe(subscription: LiveSubscription, more: Headers): Promise<void> {
     subscription.end();
     this.#subscriptions.delete(subscription.id);
     const withdrawn = new HopwireError('closed', 'unsubscribed before it was subscribed');
-    if (!this.#link?.isConnected || this.#outbox.isUnsent(subscription.request)) {
+    if (!this.#connection.link || this.#outbox.isUnsent(subscription.request)) {
       this.#outbox.fail(subscription.request, withdrawn);
       return Promise.resolve();
     }
@@ -358,8 +297,8 @@ export class HopwireClient {
 
   #flush(): void {
     for (;;) {
-      const link = this.#link;
-      if (!link?.isConnected) return;
+      const { link } = this.#connection;
+      if (!link) return;
       const request = this.#outbox.next();
       if (!request) return;
       request.transmit(link);
@@ -372,12 +311,6 @@ export class HopwireClient {
     this.#pendingCount = count;
     this.#events.emit('pending', count);
     if (count === 0) this.#onDrained?.();
-  }
-
-  #setState(state: ClientState): void {
-    if (this.#state === state) return;
-    this.#state = state;
-    this.#events.emit('state', state);
   }
 
   #nextReceipt(): string {

@@ -25,16 +25,13 @@ export function tap(
 }
 
 function parserFor(show: (frame: FrameView) => void): Parser {
-  let escapes = false;
   // An LF right after a frame belongs to it (RabbitMQ sends one); alone it is a heart-beat.
   let isAfterFrame = false;
   const parser = new Parser(
     (raw) => {
-      const frame = FrameImpl.fromRawFrame(raw, escapes);
-      escapes ||= frame.command !== 'CONNECT' && frame.command !== 'ERROR';
       isAfterFrame = true;
-      const { command, headers } = frame;
-      show({ command, headers: { ...headers }, body: textOf(frame.binaryBody) });
+      const { command, headers, binaryBody } = FrameImpl.fromRawFrame(raw, true);
+      show({ command, headers: { ...headers }, body: textOf(binaryBody) });
     },
     () => {
       if (!isAfterFrame) show({ command: '', headers: {}, body: '' });
