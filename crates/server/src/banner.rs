@@ -1,0 +1,74 @@
+//! What the start prints: where everything is, and how to stop.
+//!
+//! Standard output carries nothing else, one `<protocol> <address>` line per listener and a last line
+//! beginning with `ready`: scripts and tests read it.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _, stdout};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the start prints.
+#[derive(Debug)]
+pub struct Banner<'a> {
+    /// Protocols and where they listen, in the order to be shown.
+    pub listeners: &'a [(&'static str, SocketAddr)],
+    /// The user made at the start.
+    pub user: &'a str,
+    /// Whether that user may log in from this machine only.
+    pub is_local_only: bool,
+    /// The path of the WebSocket endpoint.
+    pub ws_path: &'a str,
+    /// Where the broker keeps its files.
+    pub data_dir: &'a Path,
+    /// How long the start took.
+    pub took: Duration,
+}
+
+impl Banner<'_> {
+    /// Prints it.
+    pub fn print(&self) {
+        let is_coloured = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let mut out = stdout().lock();
+        // Nobody reads on if standard output is closed.
+        drop(out.write_all(self.text(is_coloured).as_bytes()));
+        drop(out.flush());
+    }
+
+    fn text(&self, is_coloured: bool) -> String {
+        let (bold, off) = if is_coloured { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        drop(writeln!(text, "{bold}Hopwire{off} {}\n", env!("CARGO_PKG_VERSION")));
+        for (protocol, address) in self.listeners {
+            drop(writeln!(text, "  {protocol:<10} {address}"));
+        }
+        let address_of = |wanted: &str| {
+            let found = self.listeners.iter().find(|(protocol, _)| *protocol == wanted);
+            found.map(|(_, address)| reachable(*address))
+        };
+        text.push('\n');
+        if let Some(address) = address_of("web-stomp") {
+            drop(writeln!(text, "  WebSocket   ws://{address}{}", self.ws_path));
+        }
+        if let Some(address) = address_of("management") {
+            drop(writeln!(text, "  Playground  {bold}http://{address}/{off}"));
+        }
+        let limited = if self.is_local_only { " (from this machine only)" } else { "" };
+        drop(writeln!(text, "  User        {}{limited}", self.user));
+        let data = self.data_dir.display();
+        drop(writeln!(text, "  Data        in memory; {data} is reserved for it"));
+        drop(writeln!(text, "  Stop        Ctrl-C\n"));
+        drop(writeln!(text, "ready in {:.1} ms", self.took.as_secs_f64() * 1000.0));
+        text
+    }
+}
+
+/// An address as a person types it: `localhost` for every interface.
+fn reachable(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_unspecified() || ip.is_loopback() => format!("localhost:{}", address.port()),
+        _ => address.to_string(),
+    }
+}
