@@ -40,9 +40,9 @@ impl Banner<'_> {
         let (bold, off) = if is_coloured { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
         let mut text = String::new();
         // Writing to a string cannot fail.
-        drop(writeln!(text, "{bold}Hopwire{off} {}\n", env!("CARGO_PKG_VERSION")));
+        let _ = writeln!(text, "{bold}Hopwire{off} {}\n", env!("CARGO_PKG_VERSION"));
         for (protocol, address) in self.listeners {
-            drop(writeln!(text, "  {protocol:<10} {address}"));
+            let _ = writeln!(text, "  {protocol:<10} {address}");
         }
         let address_of = |wanted: &str| {
             let found = self.listeners.iter().find(|(protocol, _)| *protocol == wanted);
@@ -50,17 +50,17 @@ impl Banner<'_> {
         };
         text.push('\n');
         if let Some(address) = address_of("web-stomp") {
-            drop(writeln!(text, "  WebSocket   ws://{address}{}", self.ws_path));
+            let _ = writeln!(text, "  WebSocket   ws://{address}{}", self.ws_path);
         }
         if let Some(address) = address_of("management") {
-            drop(writeln!(text, "  Playground  {bold}http://{address}/{off}"));
+            let _ = writeln!(text, "  Playground  {bold}http://{address}/{off}");
         }
         let limited = if self.is_local_only { " (from this machine only)" } else { "" };
-        drop(writeln!(text, "  User        {}{limited}", self.user));
+        let _ = writeln!(text, "  User        {}{limited}", self.user);
         let data = self.data_dir.display();
-        drop(writeln!(text, "  Data        in memory; {data} is reserved for it"));
-        drop(writeln!(text, "  Stop        Ctrl-C\n"));
-        drop(writeln!(text, "ready in {:.1} ms", self.took.as_secs_f64() * 1000.0));
+        let _ = writeln!(text, "  Data        in memory; {data} is reserved for it");
+        let _ = writeln!(text, "  Stop        Ctrl-C\n");
+        let _ = writeln!(text, "ready in {:.1} ms", self.took.as_secs_f64() * 1000.0);
         text
     }
 }
