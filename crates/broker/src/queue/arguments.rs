@@ -61,19 +61,11 @@ const C: QueueKind = QueueKind::Classic;
 const Q: QueueKind = QueueKind::Quorum;
 const S: QueueKind = QueueKind::Stream;
 
-const OVERFLOWS: Check = OneOf(
-    &["drop-head", "reject-publish", "reject-publish-dlx"],
-    "invalid_overflow",
-);
+const OVERFLOWS: Check =
+    OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow");
 const STRATEGIES: Check = OneOf(&["at-most-once", "at-least-once"], "invalid_dlx_strategy");
 const LOCATORS: Check = OneOf(
-    &[
-        "client-local",
-        "balanced",
-        "random",
-        "least-leaders",
-        "min-masters",
-    ],
+    &["client-local", "balanced", "random", "least-leaders", "min-masters"],
     "invalid_queue_locator_arg",
 );
 
@@ -107,31 +99,21 @@ const KNOWN: [Known; 24] = [
 
 /// The arguments that matter when a queue of that kind is declared again.
 pub(super) fn known_to(kind: QueueKind) -> impl Iterator<Item = &'static str> {
-    KNOWN
-        .iter()
-        .filter(move |known| known.kinds.contains(&kind))
-        .map(|known| known.key)
+    KNOWN.iter().filter(move |known| known.kinds.contains(&kind)).map(|known| known.key)
 }
 
 /// The arguments with `x-queue-type` said, as RabbitMQ 4 stores and compares them.
 pub(super) fn with_kind(arguments: &FieldTable) -> FieldTable {
     let mut arguments = arguments.clone();
-    let given = arguments
-        .get("x-queue-type")
-        .and_then(FieldValue::as_string);
+    let given = arguments.get("x-queue-type").and_then(FieldValue::as_string);
     if matches!(given, None | Some(b"" | b"undefined")) && !has_other_kind(&arguments) {
-        arguments.set(
-            "x-queue-type",
-            FieldValue::string(QueueKind::default().as_str()),
-        );
+        arguments.set("x-queue-type", FieldValue::string(QueueKind::default().as_str()));
     }
     arguments
 }
 
 fn has_other_kind(arguments: &FieldTable) -> bool {
-    arguments
-        .get("x-queue-type")
-        .is_some_and(|value| value.as_string().is_none())
+    arguments.get("x-queue-type").is_some_and(|value| value.as_string().is_none())
 }
 
 /// Reads a declare.
@@ -170,16 +152,9 @@ pub(super) fn accept(
     }
     check_flags(vhost, name, kind, spec)?;
     if kind == QueueKind::Stream {
-        return Err(invalid(
-            "x-queue-type",
-            quoted("unsupported queue type 'stream'"),
-        ));
+        return Err(invalid("x-queue-type", quoted("unsupported queue type 'stream'")));
     }
-    Ok(Declared {
-        kind,
-        limits: limits(kind, &arguments),
-        arguments,
-    })
+    Ok(Declared { kind, limits: limits(kind, &arguments), arguments })
 }
 
 /// RabbitMQ asks for rights on the dead-letter exchange first and so stumbles over its type there.
@@ -212,22 +187,12 @@ fn check_flags(
     }
     let property = match spec {
         QueueSpec { name: None, .. } => {
-            let text = format!(
-                "Cannot declare a server-named queue for type {}",
-                kind.module()
-            );
+            let text = format!("Cannot declare a server-named queue for type {}", kind.module());
             return Err(Refusal::PreconditionFailed(text.into()));
         }
-        QueueSpec {
-            is_exclusive: true, ..
-        } => "exclusive-owner",
-        QueueSpec {
-            is_auto_delete: true,
-            ..
-        } => "auto-delete",
-        QueueSpec {
-            is_durable: false, ..
-        } => "non-durable",
+        QueueSpec { is_exclusive: true, .. } => "exclusive-owner",
+        QueueSpec { is_auto_delete: true, .. } => "auto-delete",
+        QueueSpec { is_durable: false, .. } => "non-durable",
         _ => return Ok(()),
     };
     let text = format!("invalid property '{property}' for queue '{name}' in vhost '{vhost}'");
@@ -273,9 +238,7 @@ fn check(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(),
         }
         Check::Age => {
             let text = value.as_str().ok_or_else(|| unacceptable(value))?;
-            is_age(text)
-                .then_some(())
-                .ok_or_else(|| "invalid_max_age".to_owned())
+            is_age(text).then_some(()).ok_or_else(|| "invalid_max_age".to_owned())
         }
         Check::SegmentBytes => whole(value, 0, Some(("value_too_large", SEGMENT_BYTES_MAX))),
         Check::FilterBytes => whole(value, 16, Some(("value_too_large", 255))),
@@ -324,9 +287,7 @@ fn limits(kind: QueueKind, arguments: &FieldTable) -> Limits {
     let whole = |key| arguments.get(key).and_then(FieldValue::as_integer);
     let count = |key| whole(key).and_then(|value| u64::try_from(value).ok());
     let text = |key| arguments.get(key).and_then(FieldValue::as_str);
-    let overflow = text("x-overflow")
-        .and_then(Overflow::parse)
-        .unwrap_or_default();
+    let overflow = text("x-overflow").and_then(Overflow::parse).unwrap_or_default();
     let exchange = text("x-dead-letter-exchange").and_then(|it| ExchangeName::parse(it).ok());
     let key = text("x-dead-letter-routing-key");
     Limits {

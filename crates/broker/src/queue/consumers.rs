@@ -90,10 +90,7 @@ pub(super) struct Turn {
 
 impl Consumers {
     pub(super) fn new(is_single_active: bool) -> Self {
-        Self {
-            is_single_active,
-            ..Self::default()
-        }
+        Self { is_single_active, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,9 +111,7 @@ impl Consumers {
         }
         // An exclusive consumer is alone, so one look is enough.
         let first = self.keys.values().next();
-        !first
-            .and_then(|key| self.spec(*key))
-            .is_some_and(|spec| spec.is_exclusive)
+        !first.and_then(|key| self.spec(*key)).is_some_and(|spec| spec.is_exclusive)
     }
 
     pub(super) fn join(&mut self, spec: Box<ConsumerSpec>) {
@@ -124,13 +119,7 @@ impl Consumers {
         self.leave(name);
         let arrival = self.next_arrival;
         self.next_arrival += 1;
-        let consumer = Consumer {
-            spec,
-            arrival,
-            outstanding: 0,
-            has_turn: false,
-            is_gone: false,
-        };
+        let consumer = Consumer { spec, arrival, outstanding: 0, has_turn: false, is_gone: false };
         let Ok(key) = u32::try_from(self.slots.insert(consumer)).map(ConsumerKey) else {
             return;
         };
@@ -166,12 +155,7 @@ impl Consumers {
 
     /// Ends all consumers of a link and says whether there were any.
     pub(super) fn leave_all_of(&mut self, link: LinkId) -> bool {
-        let names: Vec<_> = self
-            .keys
-            .keys()
-            .filter(|(its, _)| *its == link)
-            .copied()
-            .collect();
+        let names: Vec<_> = self.keys.keys().filter(|(its, _)| *its == link).copied().collect();
         for name in &names {
             self.leave(*name);
         }
@@ -182,12 +166,8 @@ impl Consumers {
     pub(super) fn drain(&mut self) -> Vec<Box<ConsumerSpec>> {
         let is_single_active = self.is_single_active;
         let was = std::mem::replace(self, Self::new(is_single_active));
-        let mut slots: Vec<Consumer> = was
-            .slots
-            .into_iter()
-            .map(|(_, it)| it)
-            .filter(|it| !it.is_gone)
-            .collect();
+        let mut slots: Vec<Consumer> =
+            was.slots.into_iter().map(|(_, it)| it).filter(|it| !it.is_gone).collect();
         slots.sort_by_key(|consumer| consumer.arrival);
         slots.into_iter().map(|consumer| consumer.spec).collect()
     }
@@ -220,11 +200,7 @@ impl Consumers {
             Some(line) if consumer.has_credit() => line.push_back(key),
             _ => consumer.has_turn = false,
         }
-        Some(Turn {
-            consumer: key,
-            link: consumer.spec.link,
-            ack: consumer.spec.ack,
-        })
+        Some(Turn { consumer: key, link: consumer.spec.link, ack: consumer.spec.ack })
     }
 
     /// One delivery of a consumer was settled.
@@ -279,10 +255,7 @@ impl Consumers {
         let mut known: Vec<_> = self.slots.iter().filter(|(_, it)| !it.is_gone).collect();
         known.sort_by_key(|(_, consumer)| consumer.arrival);
         let is_active = |at: usize| self.active.is_none_or(|active| active.0 as usize == at);
-        known
-            .into_iter()
-            .map(|(at, consumer)| view(&consumer.spec, is_active(at)))
-            .collect()
+        known.into_iter().map(|(at, consumer)| view(&consumer.spec, is_active(at))).collect()
     }
 
     fn get(&self, key: ConsumerKey) -> Option<&Consumer> {
@@ -315,10 +288,7 @@ impl Consumers {
 
     /// Who is served when the single active consumer has gone: by priority, then by arrival.
     fn successor(&self) -> Option<ConsumerKey> {
-        let present = self
-            .keys
-            .values()
-            .filter_map(|key| Some((*key, self.get(*key)?)));
+        let present = self.keys.values().filter_map(|key| Some((*key, self.get(*key)?)));
         present
             .max_by_key(|(_, it)| (it.spec.priority, std::cmp::Reverse(it.arrival)))
             .map(|(key, _)| key)

@@ -59,22 +59,14 @@ pub fn death(message: &Message, death: Death<'_>) -> (Properties, Marks) {
 
     let marks = message.marks();
     let has_sender_selected = marks.has_sender_selected && !death.has_own_key;
-    let marks = Marks {
-        expiration_ms: None,
-        has_sender_selected,
-        is_dead_letter: true,
-        ..marks
-    };
+    let marks = Marks { expiration_ms: None, has_sender_selected, is_dead_letter: true, ..marks };
     (properties, marks)
 }
 
 /// Whether the copy with these properties must not go to the queue `target`: it has been there
 /// before, and since then nobody has rejected it.
 pub fn is_cycle(properties: &Properties, target: &QueueName) -> bool {
-    let history = properties
-        .headers
-        .as_ref()
-        .and_then(|headers| headers.get("x-death"));
+    let history = properties.headers.as_ref().and_then(|headers| headers.get("x-death"));
     let history = history.and_then(FieldValue::as_array).unwrap_or_default();
     for entry in history {
         if text(entry, "reason") == Some(DeathReason::Rejected.as_str().as_bytes()) {
@@ -98,10 +90,7 @@ fn text<'a>(entry: &'a FieldValue, key: &str) -> Option<&'a [u8]> {
 
 /// The entry of a death that has happened before in the same queue for the same reason.
 fn again(mut entry: FieldTable) -> FieldTable {
-    let count = entry
-        .get("count")
-        .and_then(FieldValue::as_integer)
-        .unwrap_or(0);
+    let count = entry.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
     entry.set("count", FieldValue::I64(count.saturating_add(1)));
     entry
 }
@@ -114,34 +103,20 @@ fn first(
 ) -> FieldTable {
     let mut entry = FieldTable::new();
     if let Some(expiration) = expiration {
-        entry.set(
-            "original-expiration",
-            FieldValue::string(expiration.as_bytes()),
-        );
+        entry.set("original-expiration", FieldValue::string(expiration.as_bytes()));
     }
     entry.set("count", FieldValue::I64(1));
     entry.set("reason", FieldValue::string(death.reason.as_str()));
     entry.set("queue", FieldValue::string(death.queue.as_str()));
     entry.set("time", FieldValue::Timestamp(death.at_unix_seconds));
     entry.set("exchange", FieldValue::string(message.exchange().as_str()));
-    entry.set(
-        "routing-keys",
-        FieldValue::Array(routing_keys(message, headers)),
-    );
+    entry.set("routing-keys", FieldValue::Array(routing_keys(message, headers)));
     entry
 }
 
 /// The keys that the message was published with; those of `BCC` stay hidden.
 fn routing_keys(message: &Message, headers: &FieldTable) -> Vec<FieldValue> {
-    let copies = headers
-        .get("CC")
-        .and_then(FieldValue::as_array)
-        .unwrap_or_default();
-    let copies = copies
-        .iter()
-        .filter(|key| key.as_string().is_some())
-        .cloned();
-    std::iter::once(FieldValue::string(message.routing_key()))
-        .chain(copies)
-        .collect()
+    let copies = headers.get("CC").and_then(FieldValue::as_array).unwrap_or_default();
+    let copies = copies.iter().filter(|key| key.as_string().is_some()).cloned();
+    std::iter::once(FieldValue::string(message.routing_key())).chain(copies).collect()
 }

@@ -189,10 +189,7 @@ impl Queue {
 
     /// Takes a message in and hands it to a consumer, if one can take it.
     pub fn publish(self: &Arc<Self>, turn: &mut Turn, message: &Arc<Message>) -> Accepted {
-        Accepted::unless(
-            self.apply(turn, Command::Publish(Arc::clone(message)))
-                .is_rejected,
-        )
+        Accepted::unless(self.apply(turn, Command::Publish(Arc::clone(message))).is_rejected)
     }
 
     /// Takes messages in, in order, under one lock; puts the positions of those that it turned down
@@ -222,10 +219,7 @@ impl Queue {
         let mut state = self.state.lock();
         self.check_alive(&state)?;
         if !state.admits(spec.is_exclusive) {
-            return Err(Refusal::InExclusiveUse(
-                self.name.clone(),
-                self.vhost.clone(),
-            ));
+            return Err(Refusal::InExclusiveUse(self.name.clone(), self.vhost.clone()));
         }
         self.apply_locked(turn, &mut state, Command::Consume(Box::new(spec)));
         Ok(())
@@ -279,8 +273,7 @@ impl Queue {
         sequences: &[u64],
         outcome: Outcome,
     ) -> u32 {
-        self.apply(turn, Command::Settle(link, sequences, outcome))
-            .count
+        self.apply(turn, Command::Settle(link, sequences, outcome)).count
     }
 
     /// Notes that deliveries of a consumer that does not acknowledge were written to its socket, so
@@ -318,10 +311,7 @@ impl Queue {
             return Err(Refusal::NotEmpty(self.name.clone(), self.vhost.clone()));
         }
         if only_if.is_unused && counts.consumers > 0 {
-            return Err(Refusal::InUse(
-                Resource::Queue(self.name.clone()),
-                self.vhost.clone(),
-            ));
+            return Err(Refusal::InUse(Resource::Queue(self.name.clone()), self.vhost.clone()));
         }
         self.is_deleted.store(true, Ordering::Release);
         Ok(self.apply_locked(turn, &mut state, Command::Delete).count)
@@ -335,10 +325,7 @@ impl Queue {
     fn check_alive(&self, state: &QueueState) -> Result<(), Refusal> {
         match state.is_ended() {
             false => Ok(()),
-            true => Err(Refusal::NoSuchQueue(
-                self.name.as_str().into(),
-                self.vhost.clone(),
-            )),
+            true => Err(Refusal::NoSuchQueue(self.name.as_str().into(), self.vhost.clone())),
         }
     }
 
@@ -370,50 +357,27 @@ impl Queue {
         answer: &mut Answer,
     ) {
         match effect {
-            Effect::Deliver {
-                consumer,
-                sequence,
-                is_redelivered,
-                message,
-            } => {
+            Effect::Deliver { consumer, sequence, is_redelivered, message } => {
                 // Always there: no command both hands out to a consumer and ends it.
                 let Some(spec) = state.consumer(consumer) else {
                     return;
                 };
-                let id = DeliveryId {
-                    source: spec.source,
-                    sequence,
-                };
+                let id = DeliveryId { source: spec.source, sequence };
                 let consumer = spec.consumer;
-                let delivery = QueueDelivery {
-                    consumer,
-                    id,
-                    is_redelivered,
-                    message,
-                };
-                spec.inbox
-                    .push(Inbound::Delivered(delivery), &mut turn.wakes);
+                let delivery = QueueDelivery { consumer, id, is_redelivered, message };
+                spec.inbox.push(Inbound::Delivered(delivery), &mut turn.wakes);
             }
-            Effect::Got {
-                sequence,
-                is_redelivered,
-                message,
-            } => {
+            Effect::Got { sequence, is_redelivered, message } => {
                 answer.got = Some((sequence, is_redelivered, message));
             }
             Effect::Rejected => answer.is_rejected = true,
             Effect::Counted(count) => answer.count = count,
             Effect::DeadLetter(message, reason) => {
                 let queue = Arc::clone(self);
-                turn.follow_ups.push(FollowUp::DeadLetter {
-                    queue,
-                    message,
-                    reason,
-                });
+                turn.follow_ups.push(FollowUp::DeadLetter { queue, message, reason });
             }
             Effect::Cancelled(spec) => {
-                spec.inbox
-                    .push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
+                spec.inbox.push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
             }
             Effect::Ended => {
                 self.is_deleted.store(true, Ordering::Release);

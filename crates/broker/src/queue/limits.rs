@@ -70,18 +70,14 @@ impl Overflow {
 
     /// Reads `x-overflow`.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find_map(|(name, way)| (name == text).then_some(way))
+        Self::ALL.into_iter().find_map(|(name, way)| (name == text).then_some(way))
     }
 }
 
 impl QueueKind {
     /// Reads `x-queue-type`.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Classic, Self::Quorum, Self::Stream]
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
+        [Self::Classic, Self::Quorum, Self::Stream].into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// As `x-queue-type` says it.

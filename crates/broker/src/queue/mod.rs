@@ -13,6 +13,8 @@ mod expiry;
 mod handle;
 mod limits;
 mod ready;
+#[cfg(test)]
+pub(crate) mod sample;
 mod state;
 mod unacked;
 mod view;

@@ -69,9 +69,7 @@ impl Ready {
     pub(super) fn put_back(&mut self, taken: Taken) {
         self.count(&taken.entry);
         let level = self.level(taken.priority);
-        level
-            .returned
-            .insert(taken.entry.sequence, (taken.entry, taken.returns));
+        level.returned.insert(taken.entry.sequence, (taken.entry, taken.returns));
     }
 
     /// The next message: the oldest of the highest priority.
@@ -85,28 +83,29 @@ impl Ready {
 
     /// Takes the next message out.
     pub(super) fn pop(&mut self) -> Option<Taken> {
-        let (priority, level) = self
-            .levels
-            .iter_mut()
-            .enumerate()
-            .rev()
-            .find(|(_, level)| !level.is_empty())?;
+        let (priority, level) =
+            self.levels.iter_mut().enumerate().rev().find(|(_, level)| !level.is_empty())?;
         let (entry, returns) = match level.returned.pop_first() {
             Some((_, returned)) => returned,
             None => (level.pop_fresh()?, 0),
         };
         self.messages -= 1;
         self.body_bytes -= entry.message.body().len() as u64;
-        Some(Taken {
-            entry,
-            priority: u8::try_from(priority).unwrap_or(u8::MAX),
-            returns,
-        })
+        Some(Taken { entry, priority: u8::try_from(priority).unwrap_or(u8::MAX), returns })
     }
 
     /// Drops everything and says how many messages that were.
     pub(super) fn clear(&mut self) -> u64 {
         std::mem::take(self).messages
+    }
+
+    /// Everything, the next first, with how often each came back.
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Entry, u32)> {
+        self.levels.iter().rev().flat_map(|level| {
+            let returned = level.returned.values().map(|(entry, returns)| (entry, *returns));
+            returned.chain(level.fresh.iter().map(|entry| (entry, 0)))
+        })
     }
 
     fn count(&mut self, entry: &Entry) {

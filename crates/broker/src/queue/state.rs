@@ -142,27 +142,14 @@ impl QueueState {
         }
         self.totals.published += 1;
         let marks = message.marks();
-        let expiry = Expiry::of(
-            self.birth,
-            now,
-            self.limits.message_ttl,
-            marks.expiration_ms,
-        );
+        let expiry = Expiry::of(self.birth, now, self.limits.message_ttl, marks.expiration_ms);
         let highest = self.limits.priority_max.unwrap_or(0);
         let priority = marks.priority.unwrap_or(0).min(highest);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let entry = Entry {
-            message,
-            sequence,
-            expiry,
-        };
+        let entry = Entry { message, sequence, expiry };
         if self.ready.is_empty() && self.consumers.is_any_ready() {
-            let taken = Taken {
-                entry,
-                priority,
-                returns: 0,
-            };
+            let taken = Taken { entry, priority, returns: 0 };
             self.deliver(taken, effects);
             return;
         }
@@ -220,11 +207,7 @@ impl QueueState {
             AckMode::Automatic => self.totals.got_automatic += 1,
             AckMode::Manual => {
                 self.totals.got += 1;
-                self.unacked.insert(Outstanding {
-                    taken,
-                    link,
-                    consumer: None,
-                });
+                self.unacked.insert(Outstanding { taken, link, consumer: None });
             }
         }
     }
@@ -307,11 +290,7 @@ impl QueueState {
                 self.totals.delivered += 1;
                 let message = Arc::clone(&taken.entry.message);
                 let consumer = Some(turn.consumer);
-                self.unacked.insert(Outstanding {
-                    taken,
-                    link: turn.link,
-                    consumer,
-                });
+                self.unacked.insert(Outstanding { taken, link: turn.link, consumer });
                 message
             }
         };
@@ -345,26 +324,25 @@ impl QueueState {
     }
 
     /// Drops from the head until both limits hold. Only ready messages count.
+    ///
+    /// A queue that turns publishes down keeps what it has, even when more comes back to it.
     fn drop_beyond_limits(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let is_beyond = |it: &Self| it.is_beyond_limits(it.ready.messages(), it.ready.body_bytes());
+        let is_beyond = |it: &Self| {
+            it.limits.overflow == Overflow::DropHead
+                && it.is_beyond_limits(it.ready.messages(), it.ready.body_bytes())
+        };
         if is_beyond(self) {
             self.drop_expired(now, effects);
         }
         while is_beyond(self) {
-            let Some(taken) = self.ready.pop() else {
-                return;
-            };
+            let Some(taken) = self.ready.pop() else { return };
             self.bury(taken.entry.message, DeathReason::MaxLength, effects);
         }
     }
 
     /// Drops what has expired at the head; behind a message that lives it waits its turn.
     fn drop_expired(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        while self
-            .ready
-            .head()
-            .is_some_and(|head| head.expiry.is_over(self.birth, now))
-        {
+        while self.ready.head().is_some_and(|head| head.expiry.is_over(self.birth, now)) {
             let Some(taken) = self.ready.pop() else {
                 return;
             };
@@ -381,10 +359,7 @@ impl QueueState {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let head = self
-            .ready
-            .head()
-            .and_then(|head| head.expiry.at(self.birth));
+        let head = self.ready.head().and_then(|head| head.expiry.at(self.birth));
         match (head, self.lease_end()) {
             (Some(head), Some(lease)) => Some(head.min(lease)),
             (head, lease) => head.or(lease),
@@ -400,3 +375,10 @@ impl QueueState {
 fn counted(messages: u64) -> Effect {
     Effect::Counted(u32::try_from(messages).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod tests;

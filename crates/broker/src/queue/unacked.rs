@@ -35,8 +35,7 @@ impl Unacked {
 
     pub(super) fn insert(&mut self, outstanding: Outstanding) {
         self.body_bytes += outstanding.taken.entry.message.body().len() as u64;
-        self.by_sequence
-            .insert(outstanding.taken.entry.sequence, outstanding);
+        self.by_sequence.insert(outstanding.taken.entry.sequence, outstanding);
     }
 
     /// Takes a message out, if it is outstanding for that link.
@@ -58,16 +57,18 @@ impl Unacked {
 
     /// Takes out everything that is outstanding for a link, oldest first.
     pub(super) fn remove_all_of(&mut self, link: LinkId) -> Vec<Outstanding> {
-        let its = self
-            .by_sequence
-            .iter()
-            .filter(|(_, outstanding)| outstanding.link == link);
+        let its = self.by_sequence.iter().filter(|(_, outstanding)| outstanding.link == link);
         let mut sequences: Vec<u64> = its.map(|(sequence, _)| *sequence).collect();
         sequences.sort_unstable();
+        sequences.into_iter().filter_map(|sequence| self.remove(link, sequence)).collect()
+    }
+
+    /// What is outstanding, by age.
+    #[cfg(test)]
+    pub(super) fn sequences(&self) -> Vec<u64> {
+        let mut sequences: Vec<u64> = self.by_sequence.keys().copied().collect();
+        sequences.sort_unstable();
         sequences
-            .into_iter()
-            .filter_map(|sequence| self.remove(link, sequence))
-            .collect()
     }
 
     pub(super) fn clear(&mut self) {
