@@ -148,7 +148,8 @@ impl QueueState {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let entry = Entry { message, sequence, expiry };
-        if self.ready.is_empty() && self.consumers.is_any_ready() {
+        if self.consumers.is_any_ready() {
+            debug_assert!(self.ready.is_empty(), "a consumer waits only for an empty queue");
             let taken = Taken { entry, priority, returns: 0 };
             self.deliver(taken, effects);
             return;

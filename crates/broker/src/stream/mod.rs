@@ -5,10 +5,7 @@
 mod cursor;
 mod retention;
 mod ring;
-#[expect(
-    clippy::module_inception,
-    reason = "the room and its main noun share the name"
-)]
+#[expect(clippy::module_inception, reason = "the room and its main noun share the name")]
 mod stream;
 
 pub use cursor::{Cursor, CursorSpec, CursorView, Read};

@@ -17,10 +17,7 @@ impl Default for StreamLimits {
     /// 65,536 messages and 64 MiB: a reader that is a minute behind a thousand small messages per
     /// second loses nothing, and a thousand such streams are the node's memory alarm's matter.
     fn default() -> Self {
-        Self {
-            messages_max: 65_536,
-            bytes_max: 64 << 20,
-        }
+        Self { messages_max: 65_536, bytes_max: 64 << 20 }
     }
 }
 
@@ -43,9 +40,7 @@ impl CursorLimits {
     pub fn of(arguments: &FieldTable) -> Option<Self> {
         let mut limits = Self::default();
         for (key, value) in arguments.iter() {
-            let count = value
-                .as_integer()
-                .and_then(|value| u64::try_from(value).ok());
+            let count = value.as_integer().and_then(|value| u64::try_from(value).ok());
             match key.as_bytes() {
                 b"x-max-length" => limits.messages_max = Some(count?),
                 b"x-max-length-bytes" => limits.bytes_max = Some(count?),
@@ -83,26 +78,11 @@ mod tests {
     #[test]
     fn a_cursor_does_lengths_and_times_and_nothing_else() {
         check(&[], Some(CursorLimits::default()));
-        let limits = CursorLimits {
-            messages_max: Some(3),
-            ..CursorLimits::default()
-        };
+        let limits = CursorLimits { messages_max: Some(3), ..CursorLimits::default() };
         let overflow = |way| ("x-overflow", FieldValue::string(way));
-        check(
-            &[("x-max-length", FieldValue::I64(3)), overflow("drop-head")],
-            Some(limits),
-        );
-        check(
-            &[
-                ("x-max-length", FieldValue::I64(3)),
-                overflow("reject-publish"),
-            ],
-            None,
-        );
-        check(
-            &[("x-dead-letter-exchange", FieldValue::string("dead"))],
-            None,
-        );
+        check(&[("x-max-length", FieldValue::I64(3)), overflow("drop-head")], Some(limits));
+        check(&[("x-max-length", FieldValue::I64(3)), overflow("reject-publish")], None);
+        check(&[("x-dead-letter-exchange", FieldValue::string("dead"))], None);
         check(&[("x-message-ttl", FieldValue::I64(-1))], None);
     }
 }

@@ -37,11 +37,7 @@ struct Slot {
 
 impl Slot {
     fn is_expired(&self, now_micros: u64, ttl: Option<Duration>) -> bool {
-        let own = self
-            .message
-            .marks()
-            .expiration_ms
-            .map(Duration::from_millis);
+        let own = self.message.marks().expiration_ms.map(Duration::from_millis);
         let ttl = match (own, ttl) {
             (None, None) => return false,
             (Some(ttl), None) | (None, Some(ttl)) => ttl,
@@ -55,13 +51,7 @@ impl Slot {
 
 impl Ring {
     pub(super) fn new(birth: Instant) -> Self {
-        Self {
-            birth,
-            slots: VecDeque::new(),
-            start: 0,
-            at_end: 0,
-            bytes_total: 0,
-        }
+        Self { birth, slots: VecDeque::new(), start: 0, at_end: 0, bytes_total: 0 }
     }
 
     /// The sequence that the next message will have.
@@ -81,9 +71,8 @@ impl Ring {
 
     /// Forgets a cursor, and what was held for it alone.
     pub(super) fn leave(&mut self, position: u64) {
-        if let Some(cursors) = self.cursors_at(position) {
-            *cursors = cursors.saturating_sub(1);
-        }
+        let cursors = self.cursors_at(position);
+        *cursors = cursors.saturating_sub(1);
         self.drop_passed();
     }
 
@@ -93,12 +82,7 @@ impl Ring {
         self.bytes_total += size(&message);
         let cursors = std::mem::take(&mut self.at_end);
         let at_micros = self.micros(now);
-        self.slots.push_back(Slot {
-            message,
-            at_micros,
-            bytes_before,
-            cursors,
-        });
+        self.slots.push_back(Slot { message, at_micros, bytes_before, cursors });
         while self.slots.len() as u64 > limits.messages_max || self.bytes() > limits.bytes_max {
             self.drop_front();
         }
@@ -112,9 +96,7 @@ impl Ring {
         }
         if let Some(max) = limits.bytes_max {
             let total = self.bytes_total;
-            let fits = self
-                .slots
-                .partition_point(|slot| total - slot.bytes_before > max);
+            let fits = self.slots.partition_point(|slot| total - slot.bytes_before > max);
             position = position.max(self.start + fits as u64);
         }
         position
@@ -123,13 +105,8 @@ impl Ring {
     /// Messages and bytes that lie before a cursor.
     pub(super) fn ahead_of(&self, position: u64) -> (u64, u64) {
         let position = position.max(self.start);
-        let bytes_before = self
-            .slot(position)
-            .map_or(self.bytes_total, |slot| slot.bytes_before);
-        (
-            self.end().saturating_sub(position),
-            self.bytes_total - bytes_before,
-        )
+        let bytes_before = self.slot(position).map_or(self.bytes_total, |slot| slot.bytes_before);
+        (self.end().saturating_sub(position), self.bytes_total - bytes_before)
     }
 
     /// Reads up to `limit` messages from `position` on, passing over expired ones; gives the position
@@ -146,9 +123,7 @@ impl Ring {
         let Some(skip) = position.checked_sub(self.start) else {
             return position;
         };
-        let skip = usize::try_from(skip)
-            .unwrap_or(usize::MAX)
-            .min(self.slots.len());
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX).min(self.slots.len());
         let enough = messages.len().saturating_add(limit);
         let mut next = position;
         for slot in self.slots.range(skip..) {
@@ -168,16 +143,13 @@ impl Ring {
         if from == to {
             return;
         }
-        if let Some(cursors) = self.cursors_at(from) {
-            *cursors = cursors.saturating_sub(1);
-        }
-        if let Some(cursors) = self.cursors_at(to) {
-            *cursors += 1;
-        }
+        let cursors = self.cursors_at(from);
+        *cursors = cursors.saturating_sub(1);
+        *self.cursors_at(to) += 1;
         self.drop_passed();
     }
 
-    /// Drops everything, as nobody is there to read it.
+    /// Drops the oldest messages as long as nobody has yet to read them.
     fn drop_passed(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.cursors == 0) {
             self.drop_front();
@@ -188,30 +160,28 @@ impl Ring {
         }
     }
 
+    /// Drops the oldest message. Those that have yet to read it stand before the next one.
     fn drop_front(&mut self) {
-        if self.slots.pop_front().is_some() {
-            self.start += 1;
+        let Some(slot) = self.slots.pop_front() else { return };
+        self.start += 1;
+        match self.slots.front_mut() {
+            Some(front) => front.cursors += slot.cursors,
+            None => self.at_end += slot.cursors,
         }
     }
 
     fn bytes(&self) -> u64 {
-        self.slots
-            .front()
-            .map_or(0, |front| self.bytes_total - front.bytes_before)
+        self.slots.front().map_or(0, |front| self.bytes_total - front.bytes_before)
     }
 
     fn slot(&self, position: u64) -> Option<&Slot> {
-        self.slots
-            .get(usize::try_from(position.checked_sub(self.start)?).ok()?)
+        self.slots.get(usize::try_from(position.checked_sub(self.start)?).ok()?)
     }
 
-    /// The count that a cursor at `position` is part of; `None` if its slot was dropped before it.
-    fn cursors_at(&mut self, position: u64) -> Option<&mut u32> {
-        if position == self.end() {
-            return Some(&mut self.at_end);
-        }
-        let at = usize::try_from(position.checked_sub(self.start)?).ok()?;
-        self.slots.get_mut(at).map(|slot| &mut slot.cursors)
+    /// The count that a cursor at `position` is part of.
+    fn cursors_at(&mut self, position: u64) -> &mut u32 {
+        let at = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.slots.get_mut(at).map_or(&mut self.at_end, |slot| &mut slot.cursors)
     }
 
     fn micros(&self, at: Instant) -> u64 {
@@ -221,11 +191,7 @@ impl Ring {
 }
 
 fn size(message: &Message) -> u64 {
-    let parts = [
-        message.routing_key(),
-        message.property_bytes(),
-        message.body(),
-    ];
+    let parts = [message.routing_key(), message.property_bytes(), message.body()];
     parts.into_iter().map(|part| part.len() as u64).sum()
 }
 

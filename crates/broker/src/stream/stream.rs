@@ -51,17 +51,9 @@ struct Place {
 impl Stream {
     /// An empty stream that begins at `now`.
     pub fn new(now: Instant, limits: StreamLimits) -> Self {
-        let state = State {
-            ring: Ring::new(now),
-            places: Slab::new(),
-            waiting: Vec::new(),
-            published: 0,
-        };
-        Self {
-            limits,
-            when_unused: None,
-            state: Mutex::new(state),
-        }
+        let state =
+            State { ring: Ring::new(now), places: Slab::new(), waiting: Vec::new(), published: 0 };
+        Self { limits, when_unused: None, state: Mutex::new(state) }
     }
 
     /// Calls `tell` whenever the last cursor has gone, in the thread that dropped it and outside every
@@ -81,16 +73,11 @@ impl Stream {
         if state.places.is_empty() {
             return;
         }
-        state
-            .ring
-            .append(turn.now, Arc::clone(message), self.limits);
+        state.ring.append(turn.now, Arc::clone(message), self.limits);
         for key in state.waiting.drain(..) {
             if let Some(place) = state.places.get_mut(key.0) {
                 place.waits_at = None;
-                place
-                    .spec
-                    .inbox
-                    .push(Inbound::Ready(place.spec.consumer), &mut turn.wakes);
+                place.spec.inbox.push(Inbound::Ready(place.spec.consumer), &mut turn.wakes);
             }
         }
     }
@@ -100,13 +87,7 @@ impl Stream {
         let mut state = self.state.lock();
         let position = state.ring.enter();
         let spec = Box::new(spec);
-        let place = Place {
-            spec,
-            position,
-            waits_at: None,
-            delivered: 0,
-            dropped: 0,
-        };
+        let place = Place { spec, position, waits_at: None, delivered: 0, dropped: 0 };
         let key = CursorKey(state.places.insert(place));
         state.wait(key);
         drop(state);
@@ -136,24 +117,16 @@ impl Stream {
     /// The cursors as listings show them.
     pub fn views(&self) -> Vec<CursorView> {
         let state = self.state.lock();
-        state
-            .places
-            .iter()
-            .map(|(_, place)| place.view(&state.ring))
-            .collect()
+        state.places.iter().map(|(_, place)| place.view(&state.ring)).collect()
     }
 
     /// Tells the consumer that is listed as `name` that its queue is gone, as an operator asked;
     /// whether there is one.
     pub fn cancel(&self, turn: &mut Turn, name: &QueueName) -> bool {
         let state = self.state.lock();
-        let found = state
-            .places
-            .iter()
-            .find(|(_, place)| place.spec.name == *name);
+        let found = state.places.iter().find(|(_, place)| place.spec.name == *name);
         if let Some((_, Place { spec, .. })) = found {
-            spec.inbox
-                .push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
+            spec.inbox.push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
         }
         found.is_some()
     }
@@ -162,8 +135,7 @@ impl Stream {
     pub fn cancel_all(&self, turn: &mut Turn) {
         let state = self.state.lock();
         for (_, Place { spec, .. }) in &state.places {
-            spec.inbox
-                .push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
+            spec.inbox.push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
         }
     }
 
@@ -183,9 +155,7 @@ impl Stream {
         let from = place.position;
         let start = state.ring.within(from, limits);
         let before = messages.len();
-        let to = state
-            .ring
-            .read(now, start, limits.message_ttl, limit, messages);
+        let to = state.ring.read(now, start, limits.message_ttl, limit, messages);
         place.position = to;
         place.delivered += (messages.len() - before) as u64;
         place.dropped += start - from;
@@ -195,10 +165,7 @@ impl Stream {
         if !has_more && !is_waiting {
             state.wait(key);
         }
-        Read {
-            dropped: start - from,
-            has_more,
-        }
+        Read { dropped: start - from, has_more }
     }
 
     pub(super) fn leave(&self, key: CursorKey) {
@@ -229,18 +196,11 @@ impl State {
     }
 
     fn wait_no_more(&mut self, key: CursorKey) {
-        let Some(at) = self
-            .places
-            .get_mut(key.0)
-            .and_then(|place| place.waits_at.take())
-        else {
+        let Some(at) = self.places.get_mut(key.0).and_then(|place| place.waits_at.take()) else {
             return;
         };
         self.waiting.swap_remove(at);
-        let moved = self
-            .waiting
-            .get(at)
-            .and_then(|moved| self.places.get_mut(moved.0));
+        let moved = self.waiting.get(at).and_then(|moved| self.places.get_mut(moved.0));
         if let Some(moved) = moved {
             moved.waits_at = Some(at);
         }
@@ -275,3 +235,8 @@ impl std::fmt::Debug for Stream {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
