@@ -318,3 +318,6 @@ fn limits(kind: QueueKind, arguments: &FieldTable) -> Limits {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,179 @@ fn routing_keys(message: &Message, headers: &FieldTable) -> Vec<FieldValue> {
     let copies = copies.iter().filter(|key| key.as_string().is_some()).cloned();
     std::iter::once(FieldValue::string(message.routing_key())).chain(copies).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use model::{ExchangeName, RoutingKey};
+
+    use super::*;
+    use crate::queue::sample;
+
+    fn queue(name: &str) -> QueueName {
+        QueueName::parse(name).unwrap()
+    }
+
+    fn headers(entries: &[(&str, FieldValue)]) -> Properties {
+        let mut headers = FieldTable::new();
+        for (name, value) in entries {
+            headers.set(name, value.clone());
+        }
+        Properties { headers: Some(headers), ..Properties::default() }
+    }
+
+    /// Lets a message die once for each `queue reason` in `deaths`, and shows the history.
+    #[track_caller]
+    fn check(first: &Properties, deaths: &str, expected: &str) -> Properties {
+        let mut message = sample::with_properties("k", b"", Marks::default(), first);
+        let mut properties = first.clone();
+        for (at, words) in deaths.split(", ").enumerate() {
+            let (name, reason) = words.split_once(' ').unwrap();
+            let reason = match reason {
+                "rejected" => DeathReason::Rejected,
+                "expired" => DeathReason::Expired,
+                "maxlen" => DeathReason::MaxLength,
+                other => panic!("no such reason: {other}"),
+            };
+            let queue = queue(name);
+            let at_unix_seconds = at as u64 + 1;
+            let died = death(
+                &message,
+                Death { queue: &queue, reason, at_unix_seconds, has_own_key: false },
+            );
+            properties = died.0;
+            let exchange = ExchangeName::parse("dead").unwrap();
+            let key = RoutingKey::parse(b"buried").unwrap();
+            message = Arc::new(message.republished(exchange, &key, &properties, died.1));
+        }
+        let history = properties.headers.as_ref().unwrap().get("x-death").unwrap();
+        let entries: Vec<String> =
+            history.as_array().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(entries.join(" "), expected);
+        properties
+    }
+
+    fn header<'a>(properties: &'a Properties, name: &str) -> &'a str {
+        properties.headers.as_ref().unwrap().get(name).unwrap().as_str().unwrap()
+    }
+
+    /// (71)
+    #[test]
+    fn a_first_death_is_told_in_full() {
+        let died = check(
+            &Properties::default(),
+            "q rejected",
+            "{count=1,reason=rejected,queue=q,time=1,exchange=amq.topic,routing-keys=[k]}",
+        );
+        for when in ["first", "last"] {
+            assert_eq!(header(&died, &format!("x-{when}-death-queue")), "q");
+            assert_eq!(header(&died, &format!("x-{when}-death-reason")), "rejected");
+            assert_eq!(header(&died, &format!("x-{when}-death-exchange")), "amq.topic");
+        }
+    }
+
+    /// (72)
+    #[test]
+    fn the_same_death_again_is_counted_and_comes_first() {
+        let died = check(
+            &Properties::default(),
+            "q rejected, r maxlen, q rejected",
+            "{count=2,reason=rejected,queue=q,time=1,exchange=amq.topic,routing-keys=[k]} \
+             {count=1,reason=maxlen,queue=r,time=2,exchange=dead,routing-keys=[buried]}",
+        );
+        assert_eq!(header(&died, "x-first-death-queue"), "q");
+        assert_eq!(header(&died, "x-last-death-queue"), "q");
+        assert_eq!(header(&died, "x-last-death-exchange"), "dead");
+    }
+
+    /// (73)
+    #[test]
+    fn the_expiration_is_taken_away_and_told() {
+        let expiration = Some(ShortString::truncated("5000"));
+        let first = Properties { expiration, ..Properties::default() };
+        let died = check(
+            &first,
+            "q expired",
+            "{original-expiration=5000,count=1,reason=expired,queue=q,time=1,exchange=amq.topic,routing-keys=[k]}",
+        );
+        assert_eq!(died.expiration, None);
+    }
+
+    /// (75)
+    #[test]
+    fn cc_is_told_and_bcc_is_not() {
+        let keys = |key| FieldValue::Array(vec![FieldValue::string(key), FieldValue::I32(1)]);
+        check(
+            &headers(&[("CC", keys("c")), ("BCC", keys("b"))]),
+            "q rejected",
+            "{count=1,reason=rejected,queue=q,time=1,exchange=amq.topic,routing-keys=[k,c]}",
+        );
+    }
+
+    /// (79)
+    #[test]
+    fn a_death_that_the_publisher_made_up_counts_for_nothing() {
+        let mut entry = FieldTable::new();
+        entry.set("queue", FieldValue::string("q"));
+        entry.set("reason", FieldValue::string("rejected"));
+        entry.set("count", FieldValue::I64(7));
+        let made_up = FieldValue::Array(vec![FieldValue::Table(entry)]);
+        let died = check(
+            &headers(&[("x-death", made_up), ("x-first-death-queue", FieldValue::string("z"))]),
+            "q rejected",
+            "{count=1,reason=rejected,queue=q,time=1,exchange=amq.topic,routing-keys=[k]}",
+        );
+        assert_eq!(header(&died, "x-first-death-queue"), "q");
+    }
+
+    /// (76)
+    #[test]
+    fn a_cycle_is_one_without_a_rejection_since_the_last_visit() {
+        let died = |deaths, expected: &str| {
+            let message = sample::message("k", b"", Marks::default());
+            let mut properties = Properties::default();
+            let mut message = message;
+            for words in str::split(deaths, ", ") {
+                let (name, reason) = words.split_once(' ').unwrap();
+                let reason = match reason {
+                    "rejected" => DeathReason::Rejected,
+                    _ => DeathReason::Expired,
+                };
+                let queue = queue(name);
+                let (next, marks) = death(
+                    &message,
+                    Death { queue: &queue, reason, at_unix_seconds: 1, has_own_key: false },
+                );
+                properties = next;
+                message = sample::with_properties("k", b"", marks, &properties);
+            }
+            let caught: Vec<&str> = ["a", "b", "c"]
+                .into_iter()
+                .filter(|name| is_cycle(&properties, &queue(name)))
+                .collect();
+            assert_eq!(caught.join(" "), expected, "{deaths}");
+        };
+        died("a expired", "a");
+        died("a rejected", "");
+        died("a expired, b expired", "a b");
+        died("a rejected, b expired", "b");
+        died("a expired, b rejected, c expired", "c");
+        died("a rejected, a expired, b expired", "a b");
+        assert!(!is_cycle(&Properties::default(), &queue("a")));
+    }
+
+    #[test]
+    fn a_queue_with_a_key_for_its_dead_lets_cc_route_no_more() {
+        let marks = Marks { has_sender_selected: true, expiration_ms: Some(1), ..Marks::default() };
+        let message = sample::message("k", b"", marks);
+        for (has_own_key, has_sender_selected) in [(true, false), (false, true)] {
+            let queue = queue("q");
+            let reason = DeathReason::Expired;
+            let (_, marks) =
+                death(&message, Death { queue: &queue, reason, at_unix_seconds: 1, has_own_key });
+            let expected = Marks { has_sender_selected, is_dead_letter: true, ..Marks::default() };
+            assert_eq!(marks, expected);
+        }
+    }
+}
