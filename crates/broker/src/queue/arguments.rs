@@ -18,7 +18,9 @@ const EXPIRY_MS_MAX: i64 = 315_360_000_000;
 /// The largest segment of a stream, in bytes. Source: RabbitMQ.
 const SEGMENT_BYTES_MAX: i64 = 3_000_000_000;
 
-/// How often a quorum queue lets a message return, if its declarer does not say. Source: RabbitMQ 4.0.
+/// How often a quorum queue lets a message return, if its declarer does not say.
+///
+/// Source: RabbitMQ 4.0, "Quorum Queues: delivery limit".
 const RETURNS_MAX_DEFAULT: u32 = 20;
 
 /// What a declare amounts to.
@@ -141,11 +143,12 @@ pub(super) fn accept(
             check(known.check, value, &arguments).map_err(|reason| invalid(known.key, reason))?;
         }
     }
-    let strange = KNOWN.iter().filter(|known| !known.kinds.contains(&kind));
-    for known in strange.filter(|known| arguments.get(known.key).is_some()) {
+    let is_strange =
+        |known: &&Known| !known.kinds.contains(&kind) && arguments.get(known.key).is_some();
+    if let Some(strange) = KNOWN.iter().find(is_strange) {
         let text = format!(
             "invalid arg '{}' for queue '{name}' in vhost '{vhost}' of queue type {}",
-            known.key,
+            strange.key,
             kind.module()
         );
         return Err(Refusal::PreconditionFailed(text.into()));

@@ -9,8 +9,8 @@ use slab::Slab;
 use super::view::ConsumerView;
 use crate::inbox::Inbox;
 
-/// How many deliveries a consumer that does not acknowledge may have that are not yet written to its
-/// socket. Beyond that they stay in the queue, where others can have them and limits count them.
+/// How many deliveries a consumer that does not acknowledge may have that are not yet written to
+/// its socket. Beyond that they stay in the queue, where others can have them and limits count them.
 pub const AUTOMATIC_CREDIT_MESSAGES: u32 = 1024;
 
 /// A consumer as its link asks for it.
@@ -163,13 +163,13 @@ impl Consumers {
     }
 
     /// Ends all consumers, in the order of their arrival.
-    pub(super) fn drain(&mut self) -> Vec<Box<ConsumerSpec>> {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Box<ConsumerSpec>> + use<> {
         let is_single_active = self.is_single_active;
         let was = std::mem::replace(self, Self::new(is_single_active));
         let mut slots: Vec<Consumer> =
             was.slots.into_iter().map(|(_, it)| it).filter(|it| !it.is_gone).collect();
         slots.sort_by_key(|consumer| consumer.arrival);
-        slots.into_iter().map(|consumer| consumer.spec).collect()
+        slots.into_iter().map(|consumer| consumer.spec)
     }
 
     pub(super) fn is_any_ready(&self) -> bool {

@@ -214,7 +214,8 @@ mod tests {
         let died = check(
             &first,
             "q expired",
-            "{original-expiration=5000,count=1,reason=expired,queue=q,time=1,exchange=amq.topic,routing-keys=[k]}",
+            "{original-expiration=5000,count=1,reason=expired,queue=q,time=1,exchange=amq.topic,\
+             routing-keys=[k]}",
         );
         assert_eq!(died.expiration, None);
     }

@@ -1,7 +1,7 @@
 //! A queue as everybody holds it: locks it, applies a command, carries out what the rules say.
 //!
-//! The lock is held while deliveries are pushed into inboxes, so that their order holds; an inbox is
-//! a leaf. What needs the vhost is left in the turn.
+//! The lock is held while deliveries are pushed into inboxes, so that their order holds; an inbox
+//! is a leaf. What needs the vhost is left in the turn.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use model::{
 };
 use parking_lot::{Mutex, MutexGuard};
 
+use super::answer::{Accepted, Answer, DeleteIf, Got};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
@@ -34,45 +35,6 @@ pub struct Queue {
     arguments: FieldTable,
     is_deleted: AtomicBool,
     state: Mutex<QueueState>,
-}
-
-/// What a queue did with a publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It took the message. So does a queue that has been deleted: nothing is owed there.
-    Yes,
-    /// It is full: the publisher hears a nack.
-    No,
-}
-
-/// What a get took.
-#[derive(Debug)]
-pub struct Got {
-    /// To settle it by.
-    pub id: DeliveryId,
-    /// Whether it was handed out before.
-    pub is_redelivered: bool,
-    /// Ready messages left behind.
-    pub messages: u32,
-    /// The message.
-    pub message: Arc<Message>,
-}
-
-/// Conditions of a deletion.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeleteIf {
-    /// Only if nothing consumes from it (of an exchange: only if nothing is bound to it).
-    pub is_unused: bool,
-    /// Only if it holds no ready message.
-    pub is_empty: bool,
-}
-
-/// What carrying out effects leaves for the caller.
-#[derive(Debug, Default)]
-struct Answer {
-    is_rejected: bool,
-    count: u32,
-    got: Option<(u64, bool, Arc<Message>)>,
 }
 
 impl Queue {
@@ -298,8 +260,8 @@ impl Queue {
         self.apply(turn, Command::Purge).count
     }
 
-    /// Ends it, if the conditions hold, and says how many ready messages went with it. Its consumers
-    /// are told. The caller forgets its name; no [`FollowUp::Delete`] comes.
+    /// Ends it, if the conditions hold, and says how many ready messages went with it. Its
+    /// consumers are told. The caller forgets its name; no [`FollowUp::Delete`] comes.
     ///
     /// # Errors
     ///
@@ -317,7 +279,8 @@ impl Queue {
         Ok(self.apply_locked(turn, &mut state, Command::Delete).count)
     }
 
-    /// Expires what is due. Called when a [`FollowUp::Tick`] asked for it; early or late does no harm.
+    /// Expires what is due. Called when a [`FollowUp::Tick`] asked for it; early or late does no
+    /// harm.
     pub fn tick(self: &Arc<Self>, turn: &mut Turn) {
         self.apply(turn, Command::Tick);
     }
@@ -388,8 +351,5 @@ impl Queue {
     }
 }
 
-impl Accepted {
-    fn unless(is_rejected: bool) -> Self {
-        if is_rejected { Self::No } else { Self::Yes }
-    }
-}
+#[cfg(test)]
+mod tests;

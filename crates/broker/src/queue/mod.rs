@@ -3,6 +3,7 @@
 //! [`handle::Queue`] is what the rest of the broker holds: it locks, applies, and hands out.
 //! [`state::QueueState`] is the rules, and pure.
 
+mod answer;
 mod arguments;
 mod command;
 mod consumers;
@@ -19,8 +20,9 @@ mod state;
 mod unacked;
 mod view;
 
+pub use answer::{Accepted, DeleteIf, Got};
 pub use consumers::{AUTOMATIC_CREDIT_MESSAGES, ConsumerSpec};
-pub use handle::{Accepted, DeleteIf, Got, Queue};
+pub use handle::Queue;
 pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
 pub use view::{ConsumerView, Counts, Totals};
 

@@ -256,7 +256,7 @@ impl QueueState {
         self.is_ended = true;
         self.ready.clear();
         self.unacked.clear();
-        effects.extend(self.consumers.drain().into_iter().map(Effect::Cancelled));
+        effects.extend(self.consumers.drain().map(Effect::Cancelled));
     }
 
     /// Hands out what is ready, as long as somebody can take it.

@@ -47,7 +47,7 @@ pub struct Totals {
     pub acked: u64,
     /// Turned down because the queue was full.
     pub rejected: u64,
-    /// Dead: rejected by a consumer, expired, or pushed out; dead-lettered where that was asked for.
+    /// Dead: rejected by a consumer, expired, pushed out; dead-lettered where that was asked for.
     pub died: u64,
 }
 

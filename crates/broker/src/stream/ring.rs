@@ -109,8 +109,8 @@ impl Ring {
         (self.end().saturating_sub(position), self.bytes_total - bytes_before)
     }
 
-    /// Reads up to `limit` messages from `position` on, passing over expired ones; gives the position
-    /// behind what it read or passed.
+    /// Reads up to `limit` messages from `position` on, passing over expired ones; gives the
+    /// position behind what it read or passed.
     pub(super) fn read(
         &self,
         now: Instant,

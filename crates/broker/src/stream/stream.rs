@@ -56,9 +56,9 @@ impl Stream {
         Self { limits, when_unused: None, state: Mutex::new(state) }
     }
 
-    /// Calls `tell` whenever the last cursor has gone, in the thread that dropped it and outside every
-    /// lock of the stream. Somebody may subscribe again meanwhile: ask [`Self::is_unused`] under
-    /// the lock that guards subscribing.
+    /// Calls `tell` whenever the last cursor has gone, in the thread that dropped it and outside
+    /// every lock of the stream. Somebody may subscribe again meanwhile: ask [`Self::is_unused`]
+    /// under the lock that guards subscribing.
     #[must_use]
     pub fn when_unused(mut self, tell: impl Fn(&Self) + Send + Sync + 'static) -> Self {
         self.when_unused = Some(Box::new(tell));

@@ -133,8 +133,8 @@ fn a_quorum_queue_is_durable_shared_and_named() {
     check("durable x-queue-type=quorum x-delivery-limit=-1", None, "ok");
 }
 
-/// A stream queue is stored on disk and read by offset; nothing here does that yet, and a queue that
-/// forgets what it delivered must not pass for one.
+/// A stream queue is stored on disk and read by offset; nothing here does that yet, and a queue
+/// that forgets what it delivered must not pass for one.
 #[test]
 fn a_stream_queue_is_refused_for_now() {
     let reason = "\"unsupported queue type 'stream'\"";
@@ -146,7 +146,8 @@ fn a_stream_queue_is_refused_for_now() {
 fn a_declare_that_says_something_else_is_told_what_differs() {
     let text = |key, received, current| {
         format!(
-            "inequivalent arg '{key}' for queue 'q' in vhost '/': received {received} but current is {current}"
+            "inequivalent arg '{key}' for queue 'q' in vhost '/': \
+             received {received} but current is {current}"
         )
     };
     check("durable", Some("durable"), "ok");
@@ -171,16 +172,17 @@ fn a_queue_without_a_kind_is_classic() {
     check(
         "durable x-queue-type=quorum",
         Some("durable"),
-        "inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': received 'classic' but current is 'quorum'",
+        "inequivalent arg 'x-queue-type' for queue 'q' in vhost '/': \
+         received 'classic' but current is 'quorum'",
     );
 }
 
 /// (50)
 #[test]
 fn an_exclusive_queue_is_its_owners_and_never_durable() {
-    let locked = "cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally \
-                  declared on another connection or the exclusive property value does not match that of the \
-                  original declaration.";
+    let locked = "cannot obtain exclusive access to locked queue 'q' in vhost '/'. \
+                  It could be originally declared on another connection or the exclusive property \
+                  value does not match that of the original declaration.";
     check("exclusive", Some("exclusive stranger"), locked);
     check("exclusive", Some(""), locked);
     check("", Some("exclusive"), locked);

@@ -418,7 +418,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => consume,
         1 => link().prop_map(|link| Step::Cancel { link }),
         1 => (link(), 0_u16..4).prop_map(|(link, prefetch)| Step::Prefetch { link, prefetch }),
-        2 => (link(), any::<bool>()).prop_map(|(link, is_automatic)| Step::Get { link, is_automatic }),
+        2 => (link(), any::<bool>())
+            .prop_map(|(link, is_automatic)| Step::Get { link, is_automatic }),
         1 => (link(), 0_u32..4).prop_map(|(link, count)| Step::Written { link, count }),
         1 => link().prop_map(|link| Step::Lose { link }),
         1 => (0_u64..15).prop_map(|ms| Step::Wait { ms }),
@@ -452,7 +453,10 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1_000)
+    })]
 
     #[test]
     fn every_message_is_in_exactly_one_place_and_in_order(limits in limits(), steps in steps()) {

@@ -1,7 +1,7 @@
 //! The little language in which the rules of a queue are tested.
 //!
-//! A script is commands separated by `;`. What comes out is the effects in their order, then what is
-//! left: `ready …`, the next first, `*` for redelivered; and `unacked …` by age.
+//! A script is commands separated by `;`. What comes out is the effects in their order, then what
+//! is left: `ready …`, the next first, `*` for redelivered; and `unacked …` by age.
 //!
 //! ```text
 //! queue auto-delete ttl=5 expires=5 max-length=2 max-bytes=9 overflow=reject-publish dlx

@@ -55,7 +55,8 @@ fn a_consumer_that_was_full_goes_to_the_end_of_the_line() {
 #[test]
 fn the_highest_priority_is_served_until_it_is_full() {
     check(
-        "consume x; consume y priority=5 prefetch=2; consume z priority=-1; enqueue a b c d; cancel x; enqueue e",
+        "consume x; consume y priority=5 prefetch=2; consume z priority=-1; enqueue a b c d; \
+         cancel x; enqueue e",
         "deliver y a; deliver y b; deliver x c; deliver x d; deliver z e; unacked a b c d e",
     );
 }
@@ -125,7 +126,8 @@ fn a_purge_drops_what_is_ready_and_nothing_else() {
 #[test]
 fn a_deletion_tells_the_consumers_and_leaves_nothing() {
     check(
-        "queue dlx; consume y prefetch=1; consume x prefetch=1; enqueue a b c; delete; ack x a; enqueue d",
+        "queue dlx; consume y prefetch=1; consume x prefetch=1; enqueue a b c; delete; ack x a; \
+         enqueue d",
         "deliver y a; deliver x b; count 1; cancelled y; cancelled x",
     );
 }
@@ -154,9 +156,11 @@ fn an_exclusive_consumer_is_alone() {
 #[test]
 fn a_single_active_consumer_is_followed_by_priority_and_then_by_arrival() {
     check(
-        "queue single-active; consume w prefetch=1; consume x; consume y priority=1; consume z priority=1; \
+        "queue single-active; consume w prefetch=1; consume x; consume y priority=1; \
+         consume z priority=1; \
          enqueue a b; cancel w; enqueue c; lose y; enqueue d",
-        "deliver w a; deliver y b; deliver y c; deliver z b*; deliver z c*; deliver z d; unacked a b c d",
+        "deliver w a; deliver y b; deliver y c; deliver z b*; deliver z c*; deliver z d; \
+         unacked a b c d",
     );
     check("queue single-active; consume x exclusive", "refused x");
 }
@@ -253,7 +257,8 @@ fn a_return_beyond_the_maximum_pushes_out_the_oldest() {
 #[test]
 fn a_queue_that_turns_messages_down_keeps_what_comes_back() {
     check(
-        "queue dlx max-length=1 overflow=reject-publish; enqueue a; get l; enqueue b; requeue l a; enqueue c",
+        "queue dlx max-length=1 overflow=reject-publish; enqueue a; get l; enqueue b; \
+         requeue l a; enqueue c",
         "got a; turned down; ready a* b",
     );
 }

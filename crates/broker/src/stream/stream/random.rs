@@ -106,7 +106,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1_000)
+    })]
 
     #[test]
     fn every_cursor_reads_everything_in_order_and_nothing_is_held_for_nobody(steps in steps()) {
@@ -140,7 +143,8 @@ proptest! {
                 assert!(reader.knows || reader.ahead.is_empty(), "a wake-up was lost");
             }
             // A cursor with a limit of its own moves on when it reads, so it may hold more.
-            let slowest = present().map(|it| it.ahead.len() + usize::try_from(it.lost).unwrap()).max();
+            let behind = |it: &Reader| it.ahead.len() + usize::try_from(it.lost).unwrap();
+            let slowest = present().map(behind).max();
             let held = usize::try_from(stream.held()).unwrap();
             assert_eq!(held, slowest.unwrap_or(0).min(RING_MESSAGES_MAX));
             assert_eq!(stream.is_unused(), present().next().is_none());

@@ -2,8 +2,8 @@
 //!
 //! Commands: `subscribe x max-length=2 max-bytes=9 ttl=5`, `publish a b~50 c:9` (50 ms to live, 9
 //! bytes), `read x`, `read x 2`, `drop x`, `wait 5`, `cancel x`, `limit messages=2 bytes=9`. What
-//! comes out: `told x`, `x a b`, `x lost 2`, `more x`, `cancelled x`, `unused`, and at the end what is
-//! `held`.
+//! comes out: `told x`, `x a b`, `x lost 2`, `more x`, `cancelled x`, `unused`, and at the end
+//! what is `held`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -247,7 +247,7 @@ struct Bell(mpsc::Sender<()>);
 impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         // The reader has left once it has everything.
-        drop(self.0.send(()));
+        let _ = self.0.send(());
     }
 }
 
