@@ -170,9 +170,9 @@ fn program(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// `HOPWIRE_BIN`, or the binary that the same build put beside this test.
+/// `STORIES_BINARY`, or the binary that the same build put beside this test.
 fn binary() -> PathBuf {
-    if let Some(binary) = env::var_os("HOPWIRE_BIN") {
+    if let Some(binary) = env::var_os("STORIES_BINARY") {
         return binary.into();
     }
     let test = env::current_exe().unwrap();

@@ -131,3 +131,28 @@ fn each_kind_of_exchange_routes_by_its_own_rule() {
 fn stomp_over_plain_tcp_is_the_same_session() {
     holds("python/stomp_over_tcp.py");
 }
+
+#[test]
+fn notifications_go_from_php_to_the_pages_of_their_users() {
+    holds("node/scenario.mjs notifications");
+}
+
+#[test]
+fn online_status_goes_from_php_to_a_page() {
+    holds("node/scenario.mjs presence");
+}
+
+#[test]
+fn chat_goes_from_php_to_pages_and_from_page_to_page() {
+    holds("node/scenario.mjs chat");
+}
+
+#[test]
+fn a_dashboard_shows_what_php_measures() {
+    holds("node/scenario.mjs dashboard");
+}
+
+#[test]
+fn a_text_that_php_and_two_pages_edit_ends_the_same_everywhere() {
+    holds("node/scenario.mjs editing");
+}

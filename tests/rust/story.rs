@@ -14,7 +14,7 @@ use crate::oracle::Addresses;
 /// How long a story may take; it has a shorter limit of its own, and says what it waited for.
 const STORY_TIME_MAX: Duration = Duration::from_secs(110);
 
-/// The story holds for Hopwire, and for the oracle if there is one.
+/// The story holds for Hopwire, and for the oracle if there is one. A second word is for the story.
 pub(crate) fn holds(story: &str) {
     let broker = Broker::start();
     tell(story, &Addresses::of(&broker));
@@ -30,9 +30,11 @@ pub(crate) fn holds_here(story: &str, settings: &str) {
 }
 
 fn tell(story: &str, addresses: &Addresses) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(story);
+    let (file, words) = story.split_once(' ').unwrap_or((story, ""));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let mut process = Command::new(interpreter(&path))
         .arg(&path)
+        .args(words.split_whitespace())
         .env("AMQP_URL", &addresses.amqp_url)
         .env("STOMP_ADDRESS", &addresses.stomp_address)
         .env("WS_URL", &addresses.ws_url)

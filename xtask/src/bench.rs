@@ -13,8 +13,5 @@ pub(crate) fn bench(arguments: &[&str]) -> Outcome {
     }
     let mut all = vec!["run", "--release", "--package", "hopwire-bench", "--"];
     all.extend(arguments);
-    run(
-        &mut cargo(&all),
-        "cargo xtask bench --help lists what can be measured",
-    )
+    run(&mut cargo(&all), "cargo xtask bench --help lists what can be measured")
 }

@@ -24,16 +24,6 @@ pub(crate) fn check() -> Outcome {
 }
 
 fn clippy() -> Outcome {
-    let arguments = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    run(
-        &mut cargo(&arguments),
-        "mend what clippy names; bend a rule only by #[expect(…, reason)]",
-    )
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    run(&mut cargo(&arguments), "mend what clippy names; bend a rule only by #[expect(…, reason)]")
 }

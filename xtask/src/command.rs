@@ -18,10 +18,7 @@ pub(crate) fn root() -> PathBuf {
 /// A program that will start in the top folder, without standard input.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
-    command
-        .args(arguments)
-        .current_dir(root())
-        .stdin(Stdio::null());
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
     command
 }
 
@@ -41,40 +38,28 @@ pub(crate) fn is_installed(name: &str) -> bool {
 
 /// Runs a program with its output where ours goes.
 pub(crate) fn run(command: &mut Command, next: &str) -> Outcome {
-    let status = command
-        .status()
-        .map_err(|error| cannot_start(command, &error))?;
+    let status = command.status().map_err(|error| cannot_start(command, &error))?;
     if status.success() {
         return Ok(());
     }
-    Err(Failure::new(
-        format!("`{}` ended with {status}", shown(command)),
-        next,
-    ))
+    Err(Failure::new(format!("`{}` ended with {status}", shown(command)), next))
 }
 
 /// Runs a program and returns what it printed on standard output.
 pub(crate) fn output(command: &mut Command, next: &str) -> Outcome<String> {
-    let done = command
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    let done = command.output().map_err(|error| cannot_start(command, &error))?;
     if done.status.success() {
         return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-    Err(Failure::new(
-        format!("`{}` ended with {}: {said}", shown(command), done.status),
-        next,
-    ))
+    Err(Failure::new(format!("`{}` ended with {}: {said}", shown(command), done.status), next))
 }
 
 /// Runs a program, passes each line that it prints on, and shows it to `observe`.
 /// Returns whether the program ended well.
 pub(crate) fn tee(command: &mut Command, mut observe: impl FnMut(&str)) -> Outcome<bool> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|error| cannot_start(command, &error))?;
+    let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     let (lines, printed) = channel();
     if let Some(stdout) = child.stdout.take() {
         forward(stdout, lines.clone());
@@ -86,9 +71,7 @@ pub(crate) fn tee(command: &mut Command, mut observe: impl FnMut(&str)) -> Outco
         report::plain(&line);
         observe(&line);
     }
-    let status = child
-        .wait()
-        .map_err(|error| cannot_start(command, &error))?;
+    let status = child.wait().map_err(|error| cannot_start(command, &error))?;
     Ok(status.success())
 }
 
@@ -96,10 +79,7 @@ fn forward(source: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
-        while source
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|bytes| bytes > 0)
-        {
+        while source.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             line.clear();
             if lines.send(text).is_err() {
@@ -111,10 +91,7 @@ fn forward(source: impl Read + Send + 'static, lines: Sender<String>) {
 
 fn cannot_start(command: &Command, error: &std::io::Error) -> Failure {
     let name = command.get_program().to_string_lossy();
-    Failure::new(
-        format!("cannot run `{name}`: {error}"),
-        format!("install `{name}`, then again"),
-    )
+    Failure::new(format!("cannot run `{name}`: {error}"), format!("install `{name}`, then again"))
 }
 
 fn shown(command: &Command) -> String {

@@ -15,17 +15,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with its way out.
     pub(crate) fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            next: next.into(),
-        }
+        Self { what: what.into(), next: next.into() }
     }
 
     /// A file or directory could not be used.
     pub(crate) fn at(path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::new(
-            format!("{}: {error}", path.display()),
-            "look at its owner, mode and free space",
-        )
+        Self::new(format!("{}: {error}", path.display()), "look at its owner, mode and free space")
     }
 }

@@ -48,10 +48,7 @@ impl Oracle {
         prepare(ports)?;
         let mut command = server(ports)?;
         let process = command.spawn().map_err(|error| {
-            Failure::new(
-                format!("cannot run {SERVER}: {error}"),
-                "apt-get install rabbitmq-server",
-            )
+            Failure::new(format!("cannot run {SERVER}: {error}"), "apt-get install rabbitmq-server")
         })?;
         let oracle = Self { process, ports };
         let running = format!("{} {}\n", oracle.process.id(), ports.epmd);
@@ -80,18 +77,9 @@ impl Oracle {
 
     /// Where the stories find it: names and values of environment variables.
     pub(crate) fn addresses(&self) -> [(&'static str, String); 4] {
-        let Ports {
-            amqp,
-            stomp,
-            web_stomp,
-            management,
-            ..
-        } = self.ports;
+        let Ports { amqp, stomp, web_stomp, management, .. } = self.ports;
         [
-            (
-                "ORACLE_AMQP_URL",
-                format!("amqp://guest:guest@127.0.0.1:{amqp}"),
-            ),
+            ("ORACLE_AMQP_URL", format!("amqp://guest:guest@127.0.0.1:{amqp}")),
             ("ORACLE_STOMP_ADDRESS", format!("127.0.0.1:{stomp}")),
             ("ORACLE_WS_URL", format!("ws://127.0.0.1:{web_stomp}/ws")),
             ("ORACLE_HTTP_URL", format!("http://127.0.0.1:{management}")),
@@ -129,10 +117,7 @@ pub(crate) fn stop() -> Outcome {
         report::note("no oracle runs");
         return Ok(());
     };
-    let (process, epmd) = running
-        .trim()
-        .split_once(' ')
-        .unwrap_or((running.trim(), ""));
+    let (process, epmd) = running.trim().split_once(' ').unwrap_or((running.trim(), ""));
     // The script passes the signal on to the node, and ends after it.
     let _ = program("kill", &["-TERM", process]).output();
     let deadline = Instant::now() + STOP_TIME_MAX;
@@ -159,34 +144,19 @@ impl Ports {
     fn free() -> Outcome<Self> {
         let bind = || TcpListener::bind(loopback(0));
         let cannot = |error: io::Error| {
-            Failure::new(
-                format!("no free loopback port: {error}"),
-                "is there a loopback device?",
-            )
+            Failure::new(format!("no free loopback port: {error}"), "is there a loopback device?")
         };
-        let held: Vec<TcpListener> = (0..6)
-            .map(|_| bind())
-            .collect::<io::Result<_>>()
-            .map_err(cannot)?;
+        let held: Vec<TcpListener> =
+            (0..6).map(|_| bind()).collect::<io::Result<_>>().map_err(cannot)?;
         let ports: Vec<u16> = held
             .iter()
             .map(|listener| Ok(listener.local_addr()?.port()))
             .collect::<io::Result<_>>()
             .map_err(cannot)?;
         let [amqp, stomp, web_stomp, management, distribution, epmd] = ports[..] else {
-            return Err(Failure::new(
-                "six ports were asked for",
-                "this is a bug in xtask",
-            ));
+            return Err(Failure::new("six ports were asked for", "this is a bug in xtask"));
         };
-        Ok(Self {
-            amqp,
-            stomp,
-            web_stomp,
-            management,
-            distribution,
-            epmd,
-        })
+        Ok(Self { amqp, stomp, web_stomp, management, distribution, epmd })
     }
 }
 
@@ -196,9 +166,7 @@ fn loopback(port: u16) -> SocketAddr {
 
 fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target
-        .unwrap_or_else(|| root().join("target"))
-        .join("oracle")
+    target.unwrap_or_else(|| root().join("target")).join("oracle")
 }
 
 /// An empty node folder with its configuration.
@@ -211,17 +179,8 @@ fn prepare(ports: Ports) -> Outcome {
         let part = folder.join(part);
         fs::create_dir_all(&part).map_err(|error| Failure::at(&part, &error))?;
     }
-    write(
-        "enabled_plugins",
-        "[rabbitmq_management,rabbitmq_stomp,rabbitmq_web_stomp].\n",
-    )?;
-    let Ports {
-        amqp,
-        stomp,
-        web_stomp,
-        management,
-        ..
-    } = ports;
+    write("enabled_plugins", "[rabbitmq_management,rabbitmq_stomp,rabbitmq_web_stomp].\n")?;
+    let Ports { amqp, stomp, web_stomp, management, .. } = ports;
     let settings = format!(
         "listeners.tcp.default = 127.0.0.1:{amqp}\n\
          stomp.listeners.tcp.default = 127.0.0.1:{stomp}\n\
@@ -243,9 +202,7 @@ fn server(ports: Ports) -> Outcome<Command> {
     let folder = folder();
     let console = folder.join("log/console");
     let log = File::create(&console).map_err(|error| Failure::at(&console, &error))?;
-    let errors = log
-        .try_clone()
-        .map_err(|error| Failure::at(&console, &error))?;
+    let errors = log.try_clone().map_err(|error| Failure::at(&console, &error))?;
     let at = |part: &str| folder.join(part);
     let mut command = program(SERVER, &[]);
     command
@@ -256,10 +213,7 @@ fn server(ports: Ports) -> Outcome<Command> {
         .env("RABBITMQ_LOG_BASE", at("log"))
         .env("RABBITMQ_CONF_ENV_FILE", at("none"))
         .env("RABBITMQ_DIST_PORT", ports.distribution.to_string())
-        .env(
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-kernel inet_dist_use_interface {127,0,0,1}",
-        )
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
         .env("ERL_EPMD_PORT", ports.epmd.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
         .env("HOME", &folder)

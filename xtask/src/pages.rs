@@ -18,10 +18,7 @@ impl Package {
     /// The package in `name`, if this checkout has it.
     pub(crate) fn find(name: &'static str) -> Option<Self> {
         let folder = root().join(name);
-        folder
-            .join("package.json")
-            .is_file()
-            .then_some(Self { folder, name })
+        folder.join("package.json").is_file().then_some(Self { folder, name })
     }
 
     /// Installs the package's dependencies as its lock file says, if that changed.
@@ -31,11 +28,7 @@ impl Package {
         if modified(&installed) > wanted {
             return Ok(());
         }
-        let verb = if self.lock_file().is_file() {
-            "ci"
-        } else {
-            "install"
-        };
+        let verb = if self.lock_file().is_file() { "ci" } else { "install" };
         report::step(&format!("npm {verb} in {}", self.name), || {
             self.npm(&[verb], "is the npm registry within reach? then again")
         })
@@ -76,18 +69,12 @@ impl Package {
 }
 
 fn newest(paths: &[PathBuf]) -> SystemTime {
-    paths
-        .iter()
-        .map(|path| modified(path))
-        .max()
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    paths.iter().map(|path| modified(path)).max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// When a file last changed; the beginning of time for one that is not there.
 fn modified(path: &Path) -> SystemTime {
-    fs::metadata(path)
-        .and_then(|found| found.modified())
-        .unwrap_or(SystemTime::UNIX_EPOCH)
+    fs::metadata(path).and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 fn collect(folder: &Path, left_out: &[&str], files: &mut Vec<PathBuf>) {

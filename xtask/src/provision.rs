@@ -32,10 +32,7 @@ pub(crate) fn provision() -> Outcome {
 }
 
 fn install_packages() -> Outcome {
-    let mut missing: Vec<&str> = PACKAGES
-        .into_iter()
-        .filter(|name| !is_present(name))
-        .collect();
+    let mut missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !is_present(name)).collect();
     if !is_installed("node") || !is_installed("npm") {
         missing.extend(["nodejs", "npm"]);
     }
@@ -46,10 +43,7 @@ fn install_packages() -> Outcome {
     let by_hand = format!("as root: apt-get update && apt-get install -y {list}");
     let id = output(&mut program("id", &["-u"]), &by_hand)?;
     if id.trim() != "0" || !is_installed("apt-get") {
-        return Err(Failure::new(
-            format!("missing on this machine: {list}"),
-            by_hand,
-        ));
+        return Err(Failure::new(format!("missing on this machine: {list}"), by_hand));
     }
     report::step(&format!("apt-get install {list}"), || {
         run(&mut apt(&["update", "-qq"]), &by_hand)?;
@@ -70,9 +64,7 @@ fn is_present(package: &str) -> bool {
 
 fn apt(arguments: &[&str]) -> std::process::Command {
     let mut command = program("apt-get", arguments);
-    command
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .env("LC_ALL", "C.UTF-8");
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("LC_ALL", "C.UTF-8");
     command
 }
 

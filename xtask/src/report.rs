@@ -26,11 +26,7 @@ pub(crate) fn note(text: &str) {
 /// A failure and its way out.
 pub(crate) fn failed(failure: &Failure) {
     line(&format!("{} {}", paint(Colour::Red, "✗"), failure.what));
-    line(&format!(
-        "  {} {}",
-        paint(Colour::Bold, "next:"),
-        failure.next
-    ));
+    line(&format!("  {} {}", paint(Colour::Bold, "next:"), failure.next));
 }
 
 /// Text as it is.

@@ -13,10 +13,7 @@ pub(crate) fn run(arguments: &[&str]) -> Outcome {
     }
     let mut all = vec!["run", "--release", "--package", "hopwire", "--"];
     all.extend(arguments);
-    finish(
-        &mut cargo(&all),
-        "the line above says why the broker did not start",
-    )
+    finish(&mut cargo(&all), "the line above says why the broker did not start")
 }
 
 fn build_pages() -> Outcome {

@@ -23,21 +23,13 @@ impl AddAssign for Tally {
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.skipped
-        )
+        write!(out, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
     }
 }
 
 impl Tally {
     /// One failed test: a step that broke before it could count.
-    pub(crate) const BROKEN: Self = Self {
-        passed: 0,
-        failed: 1,
-        skipped: 0,
-    };
+    pub(crate) const BROKEN: Self = Self { passed: 0, failed: 1, skipped: 0 };
 
     /// Reads one line of a runner's output; zero for a line that counts nothing.
     ///
@@ -48,11 +40,7 @@ impl Tally {
         let is_libtest = line.starts_with("test result:");
         let is_vitest = line.starts_with("Tests ");
         if is_nextest || is_libtest || is_vitest {
-            let skipped = if is_nextest {
-                0
-            } else {
-                count(line, &["ignored", "skipped", "todo"])
-            };
+            let skipped = if is_nextest { 0 } else { count(line, &["ignored", "skipped", "todo"]) };
             return Self {
                 passed: count(line, &["passed"]),
                 failed: count(line, &["failed", "timed"]),
@@ -75,18 +63,9 @@ fn node_line(line: &str) -> Tally {
         return Tally::default();
     };
     match word {
-        "pass" => Tally {
-            passed: number,
-            ..Tally::default()
-        },
-        "fail" | "cancelled" => Tally {
-            failed: number,
-            ..Tally::default()
-        },
-        "skipped" | "todo" => Tally {
-            skipped: number,
-            ..Tally::default()
-        },
+        "pass" => Tally { passed: number, ..Tally::default() },
+        "fail" | "cancelled" => Tally { failed: number, ..Tally::default() },
+        "skipped" | "todo" => Tally { skipped: number, ..Tally::default() },
         _ => Tally::default(),
     }
 }
@@ -110,43 +89,15 @@ mod tests {
     use super::*;
 
     fn check(line: &str, passed: u32, failed: u32, skipped: u32) {
-        assert_eq!(
-            Tally::read(line),
-            Tally {
-                passed,
-                failed,
-                skipped
-            },
-            "{line}"
-        );
+        assert_eq!(Tally::read(line), Tally { passed, failed, skipped }, "{line}");
     }
 
     #[test]
     fn closing_lines_of_every_runner_are_counted() {
-        check(
-            "     Summary [   0.1s] 3 tests run: 3 passed, 9 skipped",
-            3,
-            0,
-            0,
-        );
-        check(
-            "  Summary [ 9s] 7 tests run: 4 passed (1 slow), 2 failed, 1 timed out",
-            4,
-            3,
-            0,
-        );
-        check(
-            "test result: FAILED. 5 passed; 1 failed; 2 ignored; 0 measured",
-            5,
-            1,
-            2,
-        );
-        check(
-            "      Tests  1 failed | 11 passed | 2 skipped (14)",
-            11,
-            1,
-            2,
-        );
+        check("     Summary [   0.1s] 3 tests run: 3 passed, 9 skipped", 3, 0, 0);
+        check("  Summary [ 9s] 7 tests run: 4 passed (1 slow), 2 failed, 1 timed out", 4, 3, 0);
+        check("test result: FAILED. 5 passed; 1 failed; 2 ignored; 0 measured", 5, 1, 2);
+        check("      Tests  1 failed | 11 passed | 2 skipped (14)", 11, 1, 2);
         check("ℹ pass 8", 8, 0, 0);
         check("# fail 2", 0, 2, 0);
         check("ℹ skipped 1", 0, 0, 1);
@@ -162,11 +113,7 @@ mod tests {
 
     #[test]
     fn a_tally_reads_as_the_plain_closing_line() {
-        let mut sum = Tally {
-            passed: 4,
-            failed: 0,
-            skipped: 1,
-        };
+        let mut sum = Tally { passed: 4, failed: 0, skipped: 1 };
         sum += Tally::BROKEN;
         assert_eq!(sum.to_string(), "4 passed, 1 failed, 1 skipped");
     }

@@ -16,15 +16,9 @@ const PARALLEL: &str = "2";
 /// Installs, builds and runs the tests whose name contains `filter`, or all of them.
 pub(crate) fn test(filter: Option<&str>) -> Outcome {
     provision()?;
-    let mut tests = Tests {
-        filter,
-        tally: Tally::default(),
-        broken: Vec::new(),
-    };
+    let mut tests = Tests { filter, tally: Tally::default(), broken: Vec::new() };
     let oracle = report::step("start the oracle RabbitMQ in the background", Oracle::start);
-    if filter.is_none() {
-        tests.javascript();
-    }
+    tests.javascript();
     tests.rust(oracle);
     tests.finish()
 }
@@ -38,7 +32,8 @@ struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// The browser client and the web pages: installed, built, tested.
+    /// The browser client and the web pages: installed, built, and tested unless a filter says
+    /// which Rust tests are wanted. Stories open pages that need the built client.
     fn javascript(&mut self) {
         for name in ["clients/js", "ui"] {
             let Some(package) = Package::find(name) else {
@@ -49,11 +44,11 @@ impl Tests<'_> {
                 self.break_off(name, &failure);
                 continue;
             }
+            if self.filter.is_some() {
+                continue;
+            }
             let mut command = program("npm", &["test"]);
-            command
-                .current_dir(package.folder())
-                .env("NO_COLOR", "1")
-                .env("CI", "true");
+            command.current_dir(package.folder()).env("NO_COLOR", "1").env("CI", "true");
             self.count(&format!("npm test in {name}"), &mut command);
         }
     }
@@ -89,24 +84,10 @@ impl Tests<'_> {
 
     fn rust_runner(&self) -> Command {
         let mut command = if is_installed("cargo-nextest") {
-            cargo(&[
-                "nextest",
-                "run",
-                "--workspace",
-                "--no-fail-fast",
-                "--test-threads",
-                PARALLEL,
-            ])
+            cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--test-threads", PARALLEL])
         } else {
             report::note("no cargo-nextest here: using cargo test");
-            cargo(&[
-                "test",
-                "--workspace",
-                "--no-fail-fast",
-                "--bins",
-                "--lib",
-                "--tests",
-            ])
+            cargo(&["test", "--workspace", "--no-fail-fast", "--bins", "--lib", "--tests"])
         };
         if let Some(filter) = self.filter {
             command.arg(filter);
@@ -126,10 +107,7 @@ impl Tests<'_> {
                 return Ok(());
             }
             let what = format!("{name}: {counted}");
-            Err(Failure::new(
-                what,
-                "the lines above show each failed test with its output",
-            ))
+            Err(Failure::new(what, "the lines above show each failed test with its output"))
         });
         self.tally += counted;
         if let Err(failure) = result {
@@ -148,10 +126,7 @@ impl Tests<'_> {
 
     fn finish(self) -> Outcome {
         if self.tally.skipped > 0 {
-            report::note(&format!(
-                "{} tests were SKIPPED: see above",
-                self.tally.skipped
-            ));
+            report::note(&format!("{} tests were SKIPPED: see above", self.tally.skipped));
         }
         for broken in &self.broken {
             report::note(&format!("not well: {broken}"));

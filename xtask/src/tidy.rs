@@ -26,19 +26,11 @@ struct Finding {
 
 impl Finding {
     fn at(file: &File, line: usize, rule: impl Into<String>) -> Self {
-        Self {
-            path: file.path.clone(),
-            line: Some(line),
-            rule: rule.into(),
-        }
+        Self { path: file.path.clone(), line: Some(line), rule: rule.into() }
     }
 
     fn in_file(file: &File, rule: impl Into<String>) -> Self {
-        Self {
-            path: file.path.clone(),
-            line: None,
-            rule: rule.into(),
-        }
+        Self { path: file.path.clone(), line: None, rule: rule.into() }
     }
 }
 
@@ -60,10 +52,7 @@ pub(crate) fn tidy() -> Outcome {
         }
         match findings.len() {
             0 => Ok(()),
-            1 => Err(Failure::new(
-                "one place breaks a rule of STYLE",
-                "mend the line above",
-            )),
+            1 => Err(Failure::new("one place breaks a rule of STYLE", "mend the line above")),
             many => Err(Failure::new(
                 format!("{many} places break a rule of STYLE"),
                 "mend the lines above",
@@ -94,8 +83,5 @@ fn find(files: &[File]) -> Vec<Finding> {
 /// For the rules' tests: a file that was never on a disk.
 #[cfg(test)]
 fn file(path: &str, text: &str) -> File {
-    File {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    }
+    File { path: path.to_owned(), text: text.to_owned() }
 }

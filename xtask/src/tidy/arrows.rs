@@ -13,17 +13,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("engine", &["broker", "client", "model"]),
     ("session", &["engine", "wire", "model"]),
     ("management", &["engine", "broker", "model"]),
-    (
-        "server",
-        &[
-            "session",
-            "management",
-            "engine",
-            "broker",
-            "client",
-            "model",
-        ],
-    ),
+    ("server", &["session", "management", "engine", "broker", "client", "model"]),
     ("realtime", &["client", "model"]),
 ];
 
@@ -35,11 +25,7 @@ const FOLDERS: [(&str, &str, &[&str]); 9] = [
     ("broker", "store", &[]),
     ("broker", "queue", &["store", "policy"]),
     ("broker", "stream", &["store", "policy"]),
-    (
-        "broker",
-        "vhost",
-        &["auth", "policy", "exchange", "store", "queue", "stream"],
-    ),
+    ("broker", "vhost", &["auth", "policy", "exchange", "store", "queue", "stream"]),
     ("session", "amqp", &[]),
     ("session", "stomp", &[]),
 ];
@@ -53,10 +39,7 @@ pub(super) fn check_manifests(files: &[File], findings: &mut Vec<Finding>) {
             continue;
         }
         let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
-            findings.push(Finding::in_file(
-                file,
-                "a room without arrows: add it to ARCHITECTURE",
-            ));
+            findings.push(Finding::in_file(file, "a room without arrows: add it to ARCHITECTURE"));
             continue;
         };
         for (line, found) in dependencies(&file.text) {
@@ -79,10 +62,7 @@ pub(super) fn check_uses(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
     let Some((_, own, allowed)) = own else { return };
     for line in source.lines.iter().filter(|line| !line.is_test) {
         let code = line.code();
-        for (_, other, _) in FOLDERS
-            .iter()
-            .filter(|(other_room, ..)| *other_room == room)
-        {
+        for (_, other, _) in FOLDERS.iter().filter(|(other_room, ..)| *other_room == room) {
             let is_named = code.contains(&format!("crate::{other}::"));
             if is_named && other != own && !allowed.contains(other) {
                 let rule = format!("inside {room}, {own} does not know {other} (ARCHITECTURE)");
@@ -94,9 +74,7 @@ pub(super) fn check_uses(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
 
 /// `broker` of `crates/broker/src/lib.rs`.
 fn room_of(path: &str) -> Option<&str> {
-    path.strip_prefix("crates/")?
-        .split_once('/')
-        .map(|(room, _)| room)
+    path.strip_prefix("crates/")?.split_once('/').map(|(room, _)| room)
 }
 
 /// Line number and name of each dependency that the built crate has; not those of its tests.
@@ -105,10 +83,7 @@ fn dependencies(manifest: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     for (index, line) in manifest.lines().enumerate() {
         let line = line.trim();
-        if let Some(name) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name;
             continue;
         }
@@ -134,16 +109,8 @@ mod tests {
 
     #[test]
     fn an_arrow_against_the_order_is_found() {
-        check_manifest(
-            "crates/wire/Cargo.toml",
-            "[dependencies]\nmodel.workspace = true\n",
-            0,
-        );
-        check_manifest(
-            "crates/wire/Cargo.toml",
-            "[dependencies]\nbroker.workspace = true\n",
-            1,
-        );
+        check_manifest("crates/wire/Cargo.toml", "[dependencies]\nmodel.workspace = true\n", 0);
+        check_manifest("crates/wire/Cargo.toml", "[dependencies]\nbroker.workspace = true\n", 1);
         check_manifest(
             "crates/session/Cargo.toml",
             "[dependencies]\nbroker = { path = \"x\" }\n",
@@ -169,18 +136,9 @@ mod tests {
     fn strangers_in_one_room_stay_strangers() {
         let mut findings = Vec::new();
         for (path, text) in [
-            (
-                "crates/session/src/amqp/channel.rs",
-                "use crate::stomp::frame;\n",
-            ),
-            (
-                "crates/broker/src/queue/state.rs",
-                "use crate::store::Record;\n",
-            ),
-            (
-                "crates/broker/src/auth/user.rs",
-                "use crate::vhost::Vhost;\n",
-            ),
+            ("crates/session/src/amqp/channel.rs", "use crate::stomp::frame;\n"),
+            ("crates/broker/src/queue/state.rs", "use crate::store::Record;\n"),
+            ("crates/broker/src/auth/user.rs", "use crate::vhost::Vhost;\n"),
         ] {
             check_uses(&file(path, text), &Source::read(text), &mut findings);
         }

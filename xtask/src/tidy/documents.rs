@@ -14,26 +14,17 @@ pub(super) fn check(files: &[File], findings: &mut Vec<Finding>) {
         for (line, target) in links(&page.text) {
             let resolved = resolve(&page.path, target);
             if !paths.contains(resolved.as_str()) && !folders.contains(resolved.as_str()) {
-                findings.push(Finding::at(
-                    page,
-                    line,
-                    format!("no file at the link '{target}'"),
-                ));
+                findings.push(Finding::at(page, line, format!("no file at the link '{target}'")));
             }
             if resolved != page.path {
                 linked.insert(resolved);
             }
         }
     }
-    for page in files
-        .iter()
-        .filter(|file| file.extension() == "md" && file.is_under("docs"))
-    {
+    for page in files.iter().filter(|file| file.extension() == "md" && file.is_under("docs")) {
         if !linked.contains(&page.path) && page.path != "docs/README.md" {
-            findings.push(Finding::in_file(
-                page,
-                "no page links here: link it from docs/README.md",
-            ));
+            findings
+                .push(Finding::in_file(page, "no page links here: link it from docs/README.md"));
         }
     }
     check_purposes(&paths, findings);
@@ -41,18 +32,13 @@ pub(super) fn check(files: &[File], findings: &mut Vec<Finding>) {
 
 /// Each public folder at the top has a door that says what it is for.
 fn check_purposes(paths: &BTreeSet<&str>, findings: &mut Vec<Finding>) {
-    let tops: BTreeSet<&str> = paths
-        .iter()
-        .filter_map(|path| path.split_once('/'))
-        .map(|(top, _)| top)
-        .collect();
+    let tops: BTreeSet<&str> =
+        paths.iter().filter_map(|path| path.split_once('/')).map(|(top, _)| top).collect();
     for top in tops.into_iter().filter(|top| !top.starts_with('.')) {
         // The rooms below `crates` and `clients` are packages, each with its own description.
         let is_street = matches!(top, "crates" | "clients");
         let doors = ["README.md", "src/lib.rs", "src/main.rs", "package.json"];
-        let has_door = doors
-            .iter()
-            .any(|door| paths.contains(format!("{top}/{door}").as_str()));
+        let has_door = doors.iter().any(|door| paths.contains(format!("{top}/{door}").as_str()));
         if !is_street && !has_door {
             findings.push(Finding {
                 path: top.to_owned(),
@@ -65,9 +51,7 @@ fn check_purposes(paths: &BTreeSet<&str>, findings: &mut Vec<Finding>) {
 
 /// The folders on the way to a file.
 fn folders_of(path: &str) -> Vec<&str> {
-    path.match_indices('/')
-        .filter_map(|(at, _)| path.get(..at))
-        .collect()
+    path.match_indices('/').filter_map(|(at, _)| path.get(..at)).collect()
 }
 
 /// Line number and target of each relative link; code blocks and addresses left out.
@@ -122,10 +106,7 @@ mod tests {
         check(&files, &mut findings);
         assert_eq!(findings.len(), expected.len(), "{findings:?}");
         for (finding, part) in findings.iter().zip(expected) {
-            assert!(
-                finding.to_string().contains(part),
-                "{finding} should say {part}"
-            );
+            assert!(finding.to_string().contains(part), "{finding} should say {part}");
         }
     }
 
@@ -133,18 +114,12 @@ mod tests {
     fn links_lead_to_files_and_folders() {
         check_files(
             &[
-                (
-                    "README.md",
-                    "[a](docs/README.md) [b](docs) [c](https://x.y)",
-                ),
+                ("README.md", "[a](docs/README.md) [b](docs) [c](https://x.y)"),
                 ("docs/README.md", ""),
             ],
             &[],
         );
-        check_files(
-            &[("README.md", "[a](docs/none.md#there)")],
-            &["docs/none.md"],
-        );
+        check_files(&[("README.md", "[a](docs/none.md#there)")], &["docs/none.md"]);
     }
 
     #[test]
@@ -157,10 +132,7 @@ mod tests {
     #[test]
     fn a_folder_says_what_it_is_for() {
         check_files(&[("cellar/wine.rs", "")], &["cellar"]);
-        check_files(
-            &[("cellar/wine.rs", ""), ("cellar/README.md", "Wine.")],
-            &[],
-        );
+        check_files(&[("cellar/wine.rs", ""), ("cellar/README.md", "Wine.")], &[]);
         check_files(&[("crates/a/Cargo.toml", ""), (".ci/run", "")], &[]);
     }
 }

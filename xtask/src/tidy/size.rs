@@ -20,10 +20,8 @@ pub(super) fn check(file: &File, source: &Source<'_>, findings: &mut Vec<Finding
     }
     for function in source.functions() {
         if function.lines > FUNCTION_LINES_MAX && !function.head.is_test && !is_all_test(file) {
-            let rule = format!(
-                "a function of {} lines, at most {FUNCTION_LINES_MAX}",
-                function.lines
-            );
+            let rule =
+                format!("a function of {} lines, at most {FUNCTION_LINES_MAX}", function.lines);
             findings.push(Finding::at(file, function.head.number, rule));
         }
     }
@@ -60,25 +58,16 @@ mod tests {
 
     #[test]
     fn tests_do_not_count() {
-        let tests = format!(
-            "#[cfg(test)]\nmod tests {{\n{}}}\n",
-            "    x\n".repeat(FILE_LINES_MAX)
-        );
+        let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    x\n".repeat(FILE_LINES_MAX));
         check_text("crates/a/src/b.rs", &tests, 0);
         check_text("crates/a/tests/b.rs", &"x\n".repeat(FILE_LINES_MAX + 1), 0);
     }
 
     #[test]
     fn a_function_may_be_as_long_as_the_limit_and_no_longer() {
-        let fits = format!(
-            "fn a() {{\n{}}}\n",
-            "    x\n".repeat(FUNCTION_LINES_MAX - 2)
-        );
+        let fits = format!("fn a() {{\n{}}}\n", "    x\n".repeat(FUNCTION_LINES_MAX - 2));
         check_text("src/a.rs", &fits, 0);
-        let too_long = format!(
-            "fn a() {{\n{}}}\n",
-            "    x\n".repeat(FUNCTION_LINES_MAX - 1)
-        );
+        let too_long = format!("fn a() {{\n{}}}\n", "    x\n".repeat(FUNCTION_LINES_MAX - 1));
         check_text("src/a.rs", &too_long, 1);
     }
 

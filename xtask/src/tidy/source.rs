@@ -66,11 +66,7 @@ impl<'a> Source<'a> {
         let mut lines: Vec<Line<'a>> = text
             .lines()
             .enumerate()
-            .map(|(index, text)| Line {
-                number: index + 1,
-                text,
-                is_test: false,
-            })
+            .map(|(index, text)| Line { number: index + 1, text, is_test: false })
             .collect();
         let mut test_indent = None;
         for line in &mut lines {
@@ -101,10 +97,7 @@ impl<'a> Source<'a> {
             let Some(last) = rest.clone().find(ends) else {
                 continue;
             };
-            functions.push(Function {
-                head: *head,
-                lines: last.number - head.number + 1,
-            });
+            functions.push(Function { head: *head, lines: last.number - head.number + 1 });
         }
         functions
     }

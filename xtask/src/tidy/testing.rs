@@ -21,11 +21,7 @@ pub(super) fn check_rust(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
         let sleeps =
             code.contains("thread::sleep") || code.contains("time::sleep") && !clock_is_paused;
         if is_test && sleeps {
-            findings.push(Finding::at(
-                file,
-                line.number,
-                "a test does not sleep: move the clock",
-            ));
+            findings.push(Finding::at(file, line.number, "a test does not sleep: move the clock"));
         }
     }
 }
@@ -37,9 +33,7 @@ pub(super) fn check_story(file: &File, findings: &mut Vec<Finding>) {
     }
     for (index, line) in file.text.lines().enumerate() {
         let code = line.trim_start();
-        let sleeps = ["time.sleep(", "usleep(", " sleep("]
-            .iter()
-            .any(|word| code.contains(word));
+        let sleeps = ["time.sleep(", "usleep(", " sleep("].iter().any(|word| code.contains(word));
         if sleeps || code.starts_with("sleep(") {
             let rule = "a story does not sleep: await the event";
             findings.push(Finding::at(file, index + 1, rule));
@@ -73,11 +67,7 @@ mod tests {
     #[test]
     fn sleeping_is_found_in_tests_only() {
         let sleep = "    std::thread::sleep(x);\n";
-        check(
-            "src/a.rs",
-            &format!("#[cfg(test)]\nmod tests {{\n{sleep}}}\n"),
-            1,
-        );
+        check("src/a.rs", &format!("#[cfg(test)]\nmod tests {{\n{sleep}}}\n"), 1);
         check("crates/a/tests/b.rs", sleep, 1);
         check("src/a.rs", &format!("fn a() {{\n{sleep}}}\n"), 0);
         check("tests/stories/a.py", "    time.sleep(1)\n", 1);

@@ -8,17 +8,8 @@ use super::source::Source;
 use crate::tree::File;
 
 /// Names that say nothing. Source: STYLE §4, "Names".
-const BANNED: [&str; 9] = [
-    "util",
-    "misc",
-    "common",
-    "helper",
-    "manager",
-    "handler",
-    "processor",
-    "data",
-    "info",
-];
+const BANNED: [&str; 9] =
+    ["util", "misc", "common", "helper", "manager", "handler", "processor", "data", "info"];
 
 /// The marker of work left over, split so that this file does not carry it.
 const LEFT_OVER: &str = concat!("TO", "DO");
@@ -28,10 +19,7 @@ const SHARED_PLACES: [&str; 7] = ["", "/", "/home", "/opt", "/srv", "/tmp", "/us
 
 pub(super) fn check_rust(file: &File, source: &Source<'_>, findings: &mut Vec<Finding>) {
     if !file.text.starts_with("//! ") {
-        findings.push(Finding::in_file(
-            file,
-            "the first line must be `//!`: what lives here",
-        ));
+        findings.push(Finding::in_file(file, "the first line must be `//!`: what lives here"));
     }
     for line in &source.lines {
         let code = line.code();
@@ -50,16 +38,8 @@ pub(super) fn check_rust(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
 }
 
 pub(super) fn check_any(file: &File, root: &Path, findings: &mut Vec<Finding>) {
-    if matches!(
-        file.extension(),
-        "rs" | "ts" | "tsx" | "mjs" | "js" | "py" | "php"
-    ) {
-        let stem = file
-            .name()
-            .split('.')
-            .next()
-            .unwrap_or_default()
-            .to_lowercase();
+    if matches!(file.extension(), "rs" | "ts" | "tsx" | "mjs" | "js" | "py" | "php") {
+        let stem = file.name().split('.').next().unwrap_or_default().to_lowercase();
         let words: Vec<String> = stem.split(['_', '-']).map(str::to_owned).collect();
         if let Some(word) = banned(&words) {
             let rule = format!("'{word}' in a file's name says nothing, find the noun");
@@ -81,17 +61,12 @@ pub(super) fn check_any(file: &File, root: &Path, findings: &mut Vec<Finding>) {
 
 /// `Name` of a line that defines a struct, an enum, a trait or an alias.
 fn type_name(code: &str) -> Option<&str> {
-    let mut words = code
-        .split_whitespace()
-        .skip_while(|word| word.starts_with("pub"));
+    let mut words = code.split_whitespace().skip_while(|word| word.starts_with("pub"));
     let keyword = words.next()?;
     if !matches!(keyword, "struct" | "enum" | "trait" | "type" | "union") {
         return None;
     }
-    let name = words
-        .next()?
-        .split(|letter: char| !letter.is_alphanumeric())
-        .next()?;
+    let name = words.next()?.split(|letter: char| !letter.is_alphanumeric()).next()?;
     (!name.is_empty()).then_some(name)
 }
 
@@ -128,9 +103,7 @@ fn private_places(root: &Path) -> Vec<String> {
 fn names(line: &str, place: &str) -> bool {
     line.match_indices(place).any(|(at, found)| {
         let before = line.get(..at).and_then(|text| text.chars().next_back());
-        let after = line
-            .get(at + found.len()..)
-            .and_then(|text| text.chars().next());
+        let after = line.get(at + found.len()..).and_then(|text| text.chars().next());
         let is_part = |letter: char| letter.is_alphanumeric() || "._-*}/".contains(letter);
         !before.is_some_and(is_part) && after == Some('/')
     })
@@ -178,16 +151,8 @@ mod tests {
     fn names_that_say_nothing_are_found_by_word() {
         check("src/string_utils.rs", "//! X.\n", &["'util'"]);
         check("src/database.rs", "//! X.\n", &[]);
-        check(
-            "src/a.rs",
-            "//! X.\npub(crate) struct QueueManager;\n",
-            &["'manager'"],
-        );
-        check(
-            "src/a.rs",
-            "//! X.\npub enum QueueInfo<T> {\n}\n",
-            &["'info'"],
-        );
+        check("src/a.rs", "//! X.\npub(crate) struct QueueManager;\n", &["'manager'"]);
+        check("src/a.rs", "//! X.\npub enum QueueInfo<T> {\n}\n", &["'info'"]);
         check("src/a.rs", "//! X.\npub struct Metadata;\n", &[]);
         check("ui/src/helpers.ts", "", &["'helper'"]);
     }
@@ -195,22 +160,14 @@ mod tests {
     #[test]
     fn doors_hold_no_logic() {
         check("crates/a/src/lib.rs", "//! X.\npub fn a() {}\n", &["door"]);
-        check(
-            "crates/a/src/lib.rs",
-            "//! X.\nmod a;\npub use a::B;\n",
-            &[],
-        );
+        check("crates/a/src/lib.rs", "//! X.\nmod a;\npub use a::B;\n", &[]);
     }
 
     #[test]
     fn work_left_over_names_its_issue() {
         check("docs/a.md", &format!("{LEFT_OVER}: later"), &["issue"]);
         check("docs/a.md", &format!("{LEFT_OVER}(#12): later"), &[]);
-        check(
-            "docs/a.md",
-            &format!("{LEFT_OVER}S and MAS{LEFT_OVER}N"),
-            &[],
-        );
+        check("docs/a.md", &format!("{LEFT_OVER}S and MAS{LEFT_OVER}N"), &[]);
     }
 
     #[test]
