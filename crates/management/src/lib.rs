@@ -1,1 +1,17 @@
-//! HTTP API, health checks and web pages.
+//! The management HTTP API, health checks, and the web pages.
+//!
+//! The only room that knows JSON. It reads the broker's views and changes things through
+//! [`broker::Access`] alone, with the rights of whoever asks.
+
+mod app;
+mod auth;
+mod error;
+mod json;
+mod page;
+mod rates;
+mod resource;
+mod router;
+mod ui;
+
+pub use app::{Listener, Settings};
+pub use router::serve;

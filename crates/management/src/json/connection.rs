@@ -1,0 +1,96 @@
+//! Connections and channels.
+
+use std::sync::atomic::Ordering;
+
+use engine::connections::{ChannelRecord, Connection};
+use serde_json::{Value, json};
+
+use super::object::stats;
+use super::table::object;
+use crate::app::App;
+
+pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
+    let details = connection.details();
+    let (peer, local) = (connection.peer.address, connection.peer.local);
+    let description = &details.description;
+    let protocol = match description.protocol.is_empty() {
+        true => connection.peer.protocol,
+        false => &description.protocol,
+    };
+    let user = details.user.as_ref().map(|user| user.as_str());
+    let meter = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let mut client_properties = object(&description.client_properties);
+    if client_properties == json!({}) {
+        client_properties = json!({"product": "STOMP client"});
+    }
+    let given_name = client_properties.get("connection_name").cloned();
+    let mut shown = json!({
+        "name": connection.name(),
+        "user": user, "user_who_performed_action": user,
+        "vhost": details.vhost.as_ref().map(|vhost| vhost.as_str()),
+        "node": app.settings.node_name,
+        "protocol": protocol,
+        "type": if protocol.contains("STOMP") { "direct" } else { "network" },
+        "host": local.ip().to_canonical().to_string(), "port": local.port(),
+        "peer_host": peer.ip().to_canonical().to_string(), "peer_port": peer.port(),
+        "ssl": false, "ssl_protocol": null, "ssl_key_exchange": null, "ssl_cipher": null,
+        "ssl_hash": null, "peer_cert_subject": null, "peer_cert_issuer": null,
+        "peer_cert_validity": null,
+        "auth_mechanism": details.mechanism,
+        "timeout": description.timeout_seconds,
+        "frame_max": description.frame_bytes_max,
+        "channel_max": description.channel_max,
+        "channels": details.channels.len(),
+        "client_properties": client_properties,
+        "connected_at": connection.connected_at_unix_ms(),
+        "state": "running",
+        "recv_oct": meter(&connection.meter.received_bytes),
+        "recv_oct_details": {"rate": 0.0},
+        "send_oct": meter(&connection.meter.sent_bytes),
+        "send_oct_details": {"rate": 0.0},
+        "recv_cnt": meter(&connection.meter.reads),
+        "send_cnt": meter(&connection.meter.writes),
+        "send_pend": 0,
+    });
+    if let (Some(name), Value::Object(map)) = (given_name, &mut shown) {
+        map.insert("user_provided_name".to_owned(), name);
+    }
+    shown
+}
+
+pub(crate) fn channel(
+    app: &App,
+    connection: &Connection,
+    number: u16,
+    record: &ChannelRecord,
+) -> Value {
+    let details = connection.details();
+    let peer = connection.peer.address;
+    let user = details.user.as_ref().map(|user| user.as_str());
+    json!({
+        "name": format!("{} ({number})", connection.name()),
+        "number": number,
+        "user": user, "user_who_performed_action": user,
+        "vhost": details.vhost.as_ref().map(|vhost| vhost.as_str()),
+        "node": app.settings.node_name,
+        "connection_details": {
+            "name": connection.name(),
+            "peer_host": peer.ip().to_canonical().to_string(),
+            "peer_port": peer.port(),
+        },
+        "consumer_count": record.consumers,
+        "messages_unacknowledged": record.unacked,
+        "messages_unconfirmed": 0, "messages_uncommitted": 0, "acks_uncommitted": 0,
+        "prefetch_count": record.description.prefetch,
+        "global_prefetch_count": record.description.prefetch_global,
+        "pending_raft_commands": 0, "cached_segments": 0,
+        "confirm": record.description.is_confirming,
+        "transactional": record.description.is_transactional,
+        "state": "running",
+        "message_stats": stats(&[
+            ("publish", record.published),
+            ("deliver_get", record.delivered),
+            ("ack", record.settled),
+        ]),
+    })
+}

@@ -1,0 +1,240 @@
+//! Exchanges, queues, bindings, consumers, vhosts, users, permissions.
+
+use broker::view::{
+    BindingView, ConsumerOf, ExchangeView, PermissionView, QueueView, UserView, VhostView,
+};
+use model::{Destination, FieldTable};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use serde_json::{Value, json};
+
+use super::table::object;
+use crate::app::App;
+
+/// A counter and its rate.
+pub(crate) fn stats(pairs: &[(&str, u64)]) -> Value {
+    let mut stats = serde_json::Map::new();
+    for (name, value) in pairs.iter().filter(|(_, value)| *value > 0) {
+        stats.insert((*name).to_owned(), json!(value));
+        stats.insert(format!("{name}_details"), json!({"rate": 0.0}));
+    }
+    Value::Object(stats)
+}
+
+pub(crate) fn exchange(view: &ExchangeView) -> Value {
+    json!({
+        "name": view.name.as_str(),
+        "vhost": view.vhost.as_str(),
+        "type": view.kind,
+        "durable": view.is_durable,
+        "auto_delete": view.is_auto_delete,
+        "internal": view.is_internal,
+        "arguments": object(&view.arguments),
+        "user_who_performed_action": "rmq-internal",
+        "message_stats":
+            stats(&[("publish_in", view.published_in), ("publish_out", view.published_out)]),
+    })
+}
+
+pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
+    let counts = &view.counts;
+    let totals = &counts.totals;
+    let deliver_get = totals.delivered + totals.delivered_automatic + totals.got + totals.got_automatic;
+    let all = counts.ready + counts.unacked;
+    let bytes = counts.ready_bytes + counts.unacked_bytes;
+    let owner = view.owner.and_then(|link| connection_named(app, link));
+    let capacity = if view.consumers.is_empty() { 0.0 } else { 1.0 };
+    json!({
+        "name": view.name.as_str(),
+        "vhost": view.vhost.as_str(),
+        "node": app.settings.node_name,
+        "type": kind(view),
+        "durable": view.is_durable,
+        "auto_delete": view.is_auto_delete,
+        "exclusive": view.owner.is_some(),
+        "owner_pid_details": owner,
+        "arguments": object(&view.arguments),
+        "state": "running",
+        "policy": null, "operator_policy": null, "effective_policy_definition": {},
+        "consumers": view.consumers.len(),
+        "consumer_capacity": capacity, "consumer_utilisation": capacity,
+        "single_active_consumer_tag": null, "exclusive_consumer_tag": null,
+        "messages": all, "messages_details": {"rate": 0.0},
+        "messages_ready": counts.ready, "messages_ready_details": {"rate": 0.0},
+        "messages_unacknowledged": counts.unacked,
+        "messages_unacknowledged_details": {"rate": 0.0},
+        "messages_ram": all, "messages_ready_ram": counts.ready,
+        "messages_unacknowledged_ram": counts.unacked, "messages_persistent": 0,
+        "message_bytes": bytes, "message_bytes_ready": counts.ready_bytes,
+        "message_bytes_unacknowledged": counts.unacked_bytes, "message_bytes_ram": bytes,
+        "message_bytes_persistent": 0,
+        "head_message_timestamp": null,
+        "memory": bytes,
+        "storage_version": 2,
+        "internal": false, "internal_owner": false,
+        "message_stats": stats(&[
+            ("publish", totals.published),
+            ("deliver", totals.delivered),
+            ("deliver_no_ack", totals.delivered_automatic),
+            ("get", totals.got),
+            ("get_no_ack", totals.got_automatic),
+            ("get_empty", totals.got_empty),
+            ("deliver_get", deliver_get),
+            ("redeliver", totals.redelivered),
+            ("ack", totals.acked),
+        ]),
+    })
+}
+
+fn kind(view: &QueueView) -> &'static str {
+    match view.kind {
+        broker::queue::QueueKind::Classic => "classic",
+        broker::queue::QueueKind::Quorum => "quorum",
+        broker::queue::QueueKind::Stream => "stream",
+    }
+}
+
+/// `{"name", "peer_host", "peer_port"}` of a connection, if it is still there.
+fn connection_named(app: &App, link: model::LinkId) -> Option<Value> {
+    let connections = app.engine.connections().list();
+    let connection = connections.into_iter().find(|connection| connection.id == link)?;
+    let peer = connection.peer.address;
+    Some(json!({
+        "name": connection.name(),
+        "peer_host": peer.ip().to_canonical().to_string(),
+        "peer_port": peer.port(),
+    }))
+}
+
+pub(crate) fn consumer(app: &App, queue: &QueueView, consumer: &ConsumerOf) -> Value {
+    let connections = app.engine.connections().list();
+    let connection = connections.into_iter().find(|known| known.id == consumer.link);
+    let channel = connection.map_or(json!({}), |connection| {
+        let peer = connection.peer.address;
+        let user = connection.details().user;
+        json!({
+            "name": format!("{} ({})", connection.name(), consumer.channel),
+            "number": consumer.channel,
+            "connection_name": connection.name(),
+            "node": app.settings.node_name,
+            "peer_host": peer.ip().to_canonical().to_string(),
+            "peer_port": peer.port(),
+            "user": user.map(|user| user.as_str().to_owned()),
+        })
+    });
+    json!({
+        "consumer_tag": consumer.tag.as_str(),
+        "queue": {"name": queue.name.as_str(), "vhost": queue.vhost.as_str()},
+        "channel_details": channel,
+        "ack_required": consumer.is_acknowledging,
+        "exclusive": consumer.is_exclusive,
+        "active": consumer.is_active,
+        "activity_status": if consumer.is_active { "up" } else { "waiting" },
+        "prefetch_count": consumer.prefetch,
+        "arguments": object(&consumer.arguments),
+        "consumer_timeout": 1_800_000,
+    })
+}
+
+pub(crate) fn binding(view: &BindingView) -> Value {
+    let binding = &view.binding;
+    let (kind, destination) = match &binding.destination {
+        Destination::Queue(name) => ("queue", name.as_str()),
+        Destination::Exchange(name) => ("exchange", name.as_str()),
+    };
+    let key = binding.key.to_string();
+    json!({
+        "source": binding.source.as_str(),
+        "vhost": view.vhost.as_str(),
+        "destination": destination,
+        "destination_type": kind,
+        "routing_key": key,
+        "arguments": object(&binding.arguments),
+        "properties_key": properties_key(&key, &binding.arguments),
+    })
+}
+
+/// What a client names a binding by: the quoted key, and a mark of its arguments.
+pub(crate) fn properties_key(key: &str, arguments: &FieldTable) -> String {
+    if key.is_empty() && arguments.is_empty() {
+        return "~".to_owned();
+    }
+    let quoted = percent_encode(key.as_bytes(), QUOTED).to_string();
+    match arguments.is_empty() {
+        true => quoted,
+        false => format!("{quoted}~{:08x}", checksum(object(arguments).to_string().as_bytes())),
+    }
+}
+
+/// As form-style quoting leaves it, `~` quoted too.
+const QUOTED: &percent_encoding::AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// FNV-1a, 32 bits: a stable mark, not a secret.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+pub(crate) fn vhost(app: &App, view: &VhostView, queues: &[QueueView]) -> Value {
+    let ready: u64 = queues.iter().map(|queue| queue.counts.ready).sum();
+    let unacked: u64 = queues.iter().map(|queue| queue.counts.unacked).sum();
+    let cluster_state = json!({ app.settings.node_name.clone(): "running" });
+    json!({
+        "name": view.name.as_str(),
+        "description": view.description,
+        "tags": view.tags,
+        "default_queue_type": "classic",
+        "metadata": {
+            "description": view.description, "tags": view.tags, "default_queue_type": "classic",
+        },
+        "tracing": false,
+        "protected_from_deletion": false,
+        "cluster_state": cluster_state,
+        "messages": ready + unacked, "messages_details": {"rate": 0.0},
+        "messages_ready": ready, "messages_ready_details": {"rate": 0.0},
+        "messages_unacknowledged": unacked, "messages_unacknowledged_details": {"rate": 0.0},
+    })
+}
+
+pub(crate) fn user(view: &UserView) -> Value {
+    let mut limits = serde_json::Map::new();
+    if let Some(max) = view.connections_max {
+        limits.insert("max-connections".to_owned(), json!(max));
+    }
+    if let Some(max) = view.channels_max {
+        limits.insert("max-channels".to_owned(), json!(max));
+    }
+    json!({
+        "name": view.name.as_str(),
+        "password_hash": view.password_hash,
+        "hashing_algorithm": view.hashing_algorithm,
+        "tags": view.tags.iter().map(broker::auth::Tag::as_str).collect::<Vec<_>>(),
+        "limits": limits,
+    })
+}
+
+pub(crate) fn permission(view: &PermissionView) -> Value {
+    json!({
+        "user": view.user.as_str(),
+        "vhost": view.vhost.as_str(),
+        "configure": view.permission.configure,
+        "write": view.permission.write,
+        "read": view.permission.read,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_is_named_by_its_quoted_key_and_a_mark_of_its_arguments() {
+        let none = FieldTable::new();
+        assert_eq!(properties_key("", &none), "~");
+        assert_eq!(properties_key("user.7", &none), "user.7");
+        assert_eq!(properties_key("a b~/c", &none), "a%20b%7E%2Fc");
+        let mut arguments = FieldTable::new();
+        arguments.set("x-match", model::FieldValue::string("all"));
+        let marked = properties_key("k", &arguments);
+        assert!(marked.starts_with("k~") && !marked.contains('/'), "{marked}");
+    }
+}

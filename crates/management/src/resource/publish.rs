@@ -1,0 +1,124 @@
+//! `POST /api/exchanges/:vhost/:exchange/publish`: one message by HTTP, for tries.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use broker::turn::Turn;
+use model::{ExchangeName, Properties, ShortString};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::exchanges::name_in;
+use crate::app::App;
+use crate::auth::{HTTP_LINK, Operator};
+use crate::error::Failure;
+use crate::json::table::table;
+
+/// What a publish says.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Body {
+    properties: Option<Value>,
+    routing_key: Option<String>,
+    payload: Option<Value>,
+    payload_encoding: Option<String>,
+}
+
+/// `POST /api/exchanges/:vhost/:exchange/publish`.
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    operator: Operator,
+    Path((vhost, name)): Path<(String, String)>,
+    Json(body): Json<Body>,
+) -> Result<Json<Value>, Failure> {
+    let vhost = operator.must_see(&app, &vhost)?;
+    let exchange = ExchangeName::parse(name_in(&name))
+        .map_err(|error| Failure::bad_request(error.to_string()))?;
+    let key = body.routing_key.as_deref().ok_or_else(|| missing("routing_key"))?;
+    let payload = payload(&body)?;
+    let properties = properties(body.properties.as_ref().ok_or_else(|| missing("properties"))?)?;
+    let broker = app.engine.broker();
+    let known = broker.list_exchanges(&vhost).unwrap_or_default();
+    if !known.iter().any(|view| view.name == exchange) {
+        return Err(Failure::missing("exchange_not_found"));
+    }
+    let mut access = broker.enter(&operator.identity, &vhost, HTTP_LINK)?;
+    let mut turn = Turn::new(Instant::now());
+    let message = app.engine.message(exchange, key.as_bytes(), &properties, &payload)?;
+    let routed = access.publish(&mut turn, &Arc::new(message));
+    broker.finish(&mut turn);
+    let routed = routed?;
+    if routed.was_rejected {
+        return Err(Failure::bad_request("rejected: Unable to publish message. Check queue limits."));
+    }
+    Ok(Json(json!({"routed": !routed.is_unroutable()})))
+}
+
+fn missing(key: &str) -> Failure {
+    Failure::bad_request(format!("[{{key_missing,{key}}}]"))
+}
+
+fn payload(body: &Body) -> Result<Vec<u8>, Failure> {
+    let payload = match body.payload.as_ref().ok_or_else(|| missing("payload"))? {
+        Value::String(text) => text,
+        _ => return Err(Failure::bad_request("payload_not_string")),
+    };
+    match body.payload_encoding.as_deref().ok_or_else(|| missing("payload_encoding"))? {
+        "string" => Ok(payload.clone().into_bytes()),
+        "base64" => BASE64_STANDARD
+            .decode(payload)
+            .map_err(|error| Failure::bad_request(format!("payload is not base64: {error}"))),
+        other => Err(Failure::bad_request(format!(
+            "payload_encoding: found '{other}', wanted 'string' or 'base64'"
+        ))),
+    }
+}
+
+fn properties(given: &Value) -> Result<Properties, Failure> {
+    let empty = Map::new();
+    let map = match given {
+        Value::Object(map) => map,
+        Value::Array(list) if list.is_empty() => &empty,
+        _ => return Err(Failure::bad_request("properties: wanted an object")),
+    };
+    let text = |key: &str| match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => ShortString::parse(text)
+            .map(Some)
+            .map_err(|error| Failure::bad_request(format!("{key}: {error}"))),
+        Some(found) => Err(Failure::bad_request(format!("{key}: found {found}, wanted a text"))),
+    };
+    let number = |key: &str| match map.get(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| {
+            Failure::bad_request(format!("{key}: found {value}, wanted a whole number"))
+        }),
+    };
+    let octet = |key: &str| {
+        let octet = number(key)?.map(u8::try_from).transpose();
+        octet.map_err(|_| Failure::bad_request(format!("{key}: wanted at most 255")))
+    };
+    let headers = match map.get("headers") {
+        None => None,
+        headers => Some(table(headers)?),
+    };
+    Ok(Properties {
+        content_type: text("content_type")?,
+        content_encoding: text("content_encoding")?,
+        headers,
+        delivery_mode: octet("delivery_mode")?,
+        priority: octet("priority")?,
+        correlation_id: text("correlation_id")?,
+        reply_to: text("reply_to")?,
+        expiration: text("expiration")?,
+        message_id: text("message_id")?,
+        timestamp: number("timestamp")?,
+        message_type: text("type")?,
+        user_id: text("user_id")?,
+        app_id: text("app_id")?,
+        cluster_id: text("cluster_id")?,
+    })
+}

@@ -1,0 +1,158 @@
+//! Paths to handlers, and the server around them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::ServiceExt as _;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use engine::Engine;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tower::Layer as _;
+use tower::util::MapRequestLayer;
+
+use crate::app::{App, Settings};
+use crate::error::Failure;
+use crate::rates::{INTERVAL, Rates};
+use crate::resource::{
+    bindings, channels, connections, consumers, exchanges, health, overview, permissions, publish,
+    queues, users, vhosts,
+};
+use crate::ui;
+
+/// The largest body of a request, in bytes. Source: RabbitMQ, `management.http.max_body_size`.
+const BODY_BYTES_MAX: usize = 10_000_000;
+
+/// Serves until `stop` is done.
+///
+/// # Errors
+///
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    settings: Settings,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let app = Arc::new(App { engine, settings, rates: Mutex::new(Rates::default()) });
+    let sampler = tokio::spawn(sample(Arc::clone(&app)));
+    let service = MapRequestLayer::new(without_trailing_slash).layer(router(app));
+    let service =
+        ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    sampler.abort();
+    served
+}
+
+async fn sample(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    loop {
+        ticks.tick().await;
+        let sample = overview::sample(&app);
+        app.rates.lock().take(sample);
+    }
+}
+
+fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .merge(objects())
+        .merge(identities())
+        .merge(checks())
+        .fallback(|| async { Failure::not_found() })
+        .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
+        .layer(middleware::map_response(with_headers))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(app);
+    Router::new().nest("/api", api).fallback(ui::page)
+}
+
+fn objects() -> Router<Arc<App>> {
+    Router::new()
+        .route("/overview", get(overview::get))
+        .route("/connections", get(connections::list))
+        .route("/connections/{name}", get(connections::get).delete(connections::delete))
+        .route("/connections/{name}/channels", get(connections::channels_of))
+        .route("/channels", get(channels::list))
+        .route("/channels/{name}", get(channels::get))
+        .route("/consumers", get(consumers::list))
+        .route("/consumers/{vhost}", get(consumers::list_in))
+        .route("/exchanges", get(exchanges::list))
+        .route("/exchanges/{vhost}", get(exchanges::list_in))
+        .route(
+            "/exchanges/{vhost}/{name}",
+            get(exchanges::get).put(exchanges::put).delete(exchanges::delete),
+        )
+        .route("/exchanges/{vhost}/{name}/publish", post(publish::post))
+        .route("/exchanges/{vhost}/{name}/bindings/source", get(exchanges::bindings_from))
+        .route("/exchanges/{vhost}/{name}/bindings/destination", get(exchanges::bindings_to))
+        .route("/queues", get(queues::list))
+        .route("/queues/{vhost}", get(queues::list_in))
+        .route("/queues/{vhost}/{name}", get(queues::get).put(queues::put).delete(queues::delete))
+        .route("/queues/{vhost}/{name}/bindings", get(queues::bindings_of))
+        .route("/queues/{vhost}/{name}/contents", axum::routing::delete(queues::purge))
+        .route("/bindings", get(bindings::list))
+        .route("/bindings/{vhost}", get(bindings::list_in))
+        .route("/bindings/{vhost}/e/{source}/{kind}/{to}", get(bindings::between))
+        .route("/bindings/{vhost}/e/{source}/{kind}/{to}/{key}", get(bindings::get))
+}
+
+fn identities() -> Router<Arc<App>> {
+    Router::new()
+        .route("/vhosts", get(vhosts::list))
+        .route("/vhosts/{vhost}", get(vhosts::get))
+        .route("/vhosts/{vhost}/connections", get(connections::list_in))
+        .route("/vhosts/{vhost}/channels", get(channels::list_in))
+        .route("/vhosts/{vhost}/permissions", get(permissions::of_vhost))
+        .route("/users", get(users::list))
+        .route("/users/{user}", get(users::get))
+        .route("/users/{user}/permissions", get(permissions::of_user))
+        .route("/permissions", get(permissions::list))
+        .route("/permissions/{vhost}/{user}", get(permissions::get))
+        .route("/whoami", get(users::whoami))
+}
+
+fn checks() -> Router<Arc<App>> {
+    Router::new()
+        .route("/aliveness-test/{vhost}", get(health::aliveness))
+        .route("/health/checks/alarms", get(health::alarms))
+        .route("/health/checks/local-alarms", get(health::alarms))
+        .route("/health/checks/port-listener/{port}", get(health::port_listener))
+        .route("/health/checks/virtual-hosts", get(health::virtual_hosts))
+        .route("/health/checks/is-in-service", get(health::in_service))
+        .route("/health/checks/ready-to-serve-clients", get(health::in_service))
+}
+
+/// What every answer of the API carries. Source: RabbitMQ.
+async fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CACHE_CONTROL, "no-cache");
+    set(header::VARY, "accept, accept-encoding, origin");
+    set(header::CONTENT_SECURITY_POLICY, "script-src 'self'; object-src 'self'");
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    response.into_response()
+}
+
+/// `/api/users/` is `/api/users`: clients send both.
+fn without_trailing_slash(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = uri.path();
+    if !path.starts_with("/api/") || !path.ends_with('/') {
+        return request;
+    }
+    let path = path.trim_end_matches('/');
+    let rewritten = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(rewritten) = rewritten.parse::<Uri>() {
+        *request.uri_mut() = rewritten;
+    }
+    request
+}
