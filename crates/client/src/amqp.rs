@@ -11,3 +11,6 @@ pub use channel::{Channel, Declared};
 pub use connection::Connection;
 pub use consumer::{Consumer, Delivery};
 pub use publisher::{Confirm, Publish};
+
+/// The property codec of messages made here.
+pub use wire::amqp::PROPERTY_CODEC;

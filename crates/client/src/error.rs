@@ -54,9 +54,6 @@ impl From<io::Error> for Error {
 impl Error {
     /// Whether a new connection may mend it.
     pub fn is_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::Lost(_) | Self::Closed { .. } | Self::TimedOut(_)
-        )
+        matches!(self, Self::Lost(_) | Self::Closed { .. } | Self::TimedOut(_))
     }
 }

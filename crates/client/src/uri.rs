@@ -43,10 +43,7 @@ impl Uri {
     ///
     /// [`Error::Uri`] with what was found and what was wanted.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let failed = |reason: &str| Error::Uri {
-            found: redact(text),
-            reason: reason.to_owned(),
-        };
+        let failed = |reason: &str| Error::Uri { found: redact(text), reason: reason.to_owned() };
         let (scheme, rest) = text.split_once("://").ok_or_else(|| failed(WANTED))?;
         let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "amqp" => (Scheme::Amqp, 5672),
@@ -76,15 +73,7 @@ impl Uri {
             None | Some("/") => "/ws".to_owned(),
             Some(path) => path.to_owned(),
         };
-        Ok(Self {
-            scheme,
-            host,
-            port,
-            user,
-            password,
-            vhost,
-            path,
-        })
+        Ok(Self { scheme, host, port, user, password, vhost, path })
     }
 
     /// `host:port`, as a `Host` header and messages say it.
@@ -156,13 +145,7 @@ mod tests {
     fn what_is_not_given_has_rabbitmqs_defaults() {
         let uri = Uri::parse("amqp://localhost").unwrap();
         let wanted = ("localhost", 5672, "guest", "guest", "/");
-        let found = (
-            &*uri.host,
-            uri.port,
-            &*uri.user,
-            &*uri.password,
-            &*uri.vhost,
-        );
+        let found = (&*uri.host, uri.port, &*uri.user, &*uri.password, &*uri.vhost);
         assert_eq!(found, wanted);
         assert_eq!(Uri::parse("ws://h").unwrap().path, "/ws");
     }
@@ -170,13 +153,7 @@ mod tests {
     #[test]
     fn parts_are_percent_decoded() {
         let uri = Uri::parse("amqp://a%40b:p%2Fw@[::1]:5673/%2Fv").unwrap();
-        let found = (
-            &*uri.host,
-            uri.port,
-            &*uri.user,
-            &*uri.password,
-            &*uri.vhost,
-        );
+        let found = (&*uri.host, uri.port, &*uri.user, &*uri.password, &*uri.vhost);
         assert_eq!(found, ("::1", 5673, "a@b", "p/w", "/v"));
         assert_eq!(uri.place(), "[::1]:5673");
     }
@@ -184,10 +161,7 @@ mod tests {
     #[test]
     fn a_bad_uri_says_what_was_wanted_and_hides_the_password() {
         let error = Uri::parse("http://ann:hush@host").unwrap_err().to_string();
-        assert!(
-            error.contains("wanted amqp://") && !error.contains("hush"),
-            "{error}"
-        );
+        assert!(error.contains("wanted amqp://") && !error.contains("hush"), "{error}");
         assert!(Uri::parse("amqp://h:0").is_err());
         assert!(Uri::parse("amqp://h:65536").is_err());
         assert!(Uri::parse("localhost").is_err());

@@ -112,21 +112,14 @@ impl Connections {
 
     /// Notes a channel opened or closed, for the churn rates.
     pub(crate) fn count_channel(&self, is_opened: bool) {
-        let counter = if is_opened {
-            &self.opened_channels
-        } else {
-            &self.closed_channels
-        };
+        let counter = if is_opened { &self.opened_channels } else { &self.closed_channels };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All connections that have logged in, in the order of their accept.
     pub fn list(&self) -> Vec<Arc<Connection>> {
         let open = self.open.read();
-        open.values()
-            .filter(|connection| connection.state.lock().user.is_some())
-            .cloned()
-            .collect()
+        open.values().filter(|connection| connection.state.lock().user.is_some()).cloned().collect()
     }
 
     /// How many sockets are open, logged in or not.
@@ -171,10 +164,7 @@ impl Connection {
 
     /// When it was accepted, in milliseconds since 1970.
     pub fn connected_at_unix_ms(&self) -> u64 {
-        let since = self
-            .connected_at
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = self.connected_at.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -186,12 +176,7 @@ impl Connection {
     /// Tells its session to end, and the peer why.
     pub fn close(&self, reason: &str) {
         let mut wakes = Wakes::default();
-        self.inbox.push(
-            Inbound::Closed {
-                reason: reason.into(),
-            },
-            &mut wakes,
-        );
+        self.inbox.push(Inbound::Closed { reason: reason.into() }, &mut wakes);
         wakes.wake_all();
     }
 

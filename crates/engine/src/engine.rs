@@ -24,11 +24,8 @@ impl Engine {
 
     /// A link for a new connection.
     pub fn connect(&self, peer: Peer) -> Link {
-        let link = embedded::Link::new(
-            Arc::clone(&self.broker),
-            Arc::clone(&self.connections),
-            peer,
-        );
+        let link =
+            embedded::Link::new(Arc::clone(&self.broker), Arc::clone(&self.connections), peer);
         Link::Embedded(Box::new(link))
     }
 

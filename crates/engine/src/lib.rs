@@ -4,6 +4,7 @@
 //! waits; a relay to an upstream RabbitMQ has its place beside it.
 
 pub mod command;
+mod compose;
 pub mod connections;
 mod embedded;
 pub mod engine;
@@ -14,6 +15,7 @@ pub use command::{
     Channel, ChannelDescription, Command, Consume, DeleteIf, Description, Follow, Login, Password,
     Peer, Publish,
 };
+pub use compose::compose;
 pub use connections::{Connection, Connections, Meter};
 pub use engine::Engine;
 pub use event::{Delivery, Event, Got, Refused, Reply};

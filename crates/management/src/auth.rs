@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use broker::Identity;
 use broker::auth::User;
-use model::{LinkId, Refusal, UserName, VhostName};
+use model::{Refusal, UserName, VhostName};
 
 use crate::app::App;
 use crate::error::Failure;
@@ -21,9 +21,6 @@ use crate::error::Failure;
 pub(crate) struct Operator {
     pub(crate) identity: Identity,
 }
-
-/// Requests are no connections of the broker's; all share one number that no connection has.
-pub(crate) const HTTP_LINK: LinkId = LinkId(0);
 
 impl FromRequestParts<Arc<App>> for Operator {
     type Rejection = Failure;

@@ -80,9 +80,8 @@ impl Query {
         let Some(wanted) = self.name.as_deref().filter(|name| !name.is_empty()) else {
             return Ok(());
         };
-        let name_of = |item: &Value| {
-            item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
+        let name_of =
+            |item: &Value| item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         if !is_true(self.use_regex.as_deref()) {
             let wanted = wanted.to_lowercase();
             items.retain(|item| name_of(item).to_lowercase().contains(&wanted));

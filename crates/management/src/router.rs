@@ -43,8 +43,7 @@ pub async fn serve(
     let app = Arc::new(App { engine, settings, rates: Mutex::new(Rates::default()) });
     let sampler = tokio::spawn(sample(Arc::clone(&app)));
     let service = MapRequestLayer::new(without_trailing_slash).layer(router(app));
-    let service =
-        ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
     let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
     sampler.abort();
     served

@@ -32,7 +32,9 @@ pub(crate) async fn page(uri: Uri, headers: HeaderMap) -> Response {
     let path = if path.is_empty() { "index.html" } else { path };
     let Some(file) = Pages::get(path) else {
         return match path {
-            "index.html" => with_policy(WITHOUT_PAGES.into(), "text/html; charset=utf-8", "no-cache", ""),
+            "index.html" => {
+                with_policy(WITHOUT_PAGES.into(), "text/html; charset=utf-8", "no-cache", "")
+            }
             _ => StatusCode::NOT_FOUND.into_response(),
         };
     };

@@ -35,13 +35,7 @@ impl Chat<'_> {
     ///
     /// [`Error`] if the broker did not confirm it.
     pub async fn direct(&self, from: &Id, to: &Id, text: &str) -> Result<(), Error> {
-        let words = Words {
-            from,
-            to: Some(to),
-            room: None,
-            text: Some(text),
-            active: None,
-        };
+        let words = Words { from, to: Some(to), room: None, text: Some(text), active: None };
         self.push(format!("user.{to}"), "direct", words).await
     }
 
@@ -51,13 +45,7 @@ impl Chat<'_> {
     ///
     /// [`Error`] if the broker did not confirm it.
     pub async fn group(&self, from: &Id, room: &Id, text: &str) -> Result<(), Error> {
-        let words = Words {
-            from,
-            to: None,
-            room: Some(room),
-            text: Some(text),
-            active: None,
-        };
+        let words = Words { from, to: None, room: Some(room), text: Some(text), active: None };
         self.push(format!("room.{room}"), "group", words).await
     }
 
@@ -109,26 +97,12 @@ impl Chat<'_> {
             (None, Some(room)) => format!("room.{room}"),
             (None, None) => return Ok(()),
         };
-        let words = Words {
-            from,
-            to,
-            room,
-            text: None,
-            active: Some(active),
-        };
+        let words = Words { from, to, room, text: None, active: Some(active) };
         self.push(key, "typing", words).await
     }
 
     async fn push(&self, key: String, kind: &str, fields: Words<'_>) -> Result<(), Error> {
         let is_fleeting = fields.active.is_some();
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting }).await
     }
 }

@@ -70,15 +70,7 @@ impl Dashboard<'_> {
         let key = format!("metrics.{board}");
         let fields = Metrics { board, values };
         let kind = "metrics";
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: true,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: true }).await
     }
 
     /// An alert.
@@ -90,14 +82,6 @@ impl Dashboard<'_> {
         let key = format!("alerts.{board}");
         let fields = OnBoard { board, alert };
         let kind = "alert";
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: false,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: false }).await
     }
 }

@@ -74,22 +74,9 @@ impl Editing<'_> {
         revision: u64,
         operation: &Operation,
     ) -> Result<(), Error> {
-        let fields = Change {
-            document,
-            user,
-            revision,
-            operation,
-        };
+        let fields = Change { document, user, revision, operation };
         let (key, kind) = (format!("document.{document}"), "operation");
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: false,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: false }).await
     }
 
     /// A user's cursor moved.
@@ -98,20 +85,8 @@ impl Editing<'_> {
     ///
     /// [`Error`] if the broker did not confirm it.
     pub async fn cursor(&self, document: &Id, user: &Id, cursor: Cursor) -> Result<(), Error> {
-        let fields = Place {
-            document,
-            user,
-            cursor,
-        };
+        let fields = Place { document, user, cursor };
         let (key, kind) = (format!("document.{document}"), "cursor");
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: true,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: true }).await
     }
 }

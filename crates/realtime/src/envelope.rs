@@ -47,12 +47,7 @@ impl<T: Serialize> Saying<'_, T> {
     pub(crate) fn seal(self, now: SystemTime, user: Option<&Id>) -> Result<Envelope, Error> {
         let id = uuid::Uuid::new_v4().to_string();
         let time = timestamp(now);
-        let body = Body {
-            r#type: self.kind,
-            id: &id,
-            time: &time,
-            fields: &self.fields,
-        };
+        let body = Body { r#type: self.kind, id: &id, time: &time, fields: &self.fields };
         let mut body = serde_json::to_vec(&body).map_err(|error| Error::Body(error.to_string()))?;
         let short = |text: &str| Some(ShortString::truncated(text));
         let mut properties = Properties {
@@ -68,12 +63,7 @@ impl<T: Serialize> Saying<'_, T> {
             body = compress(&body)?;
             properties.content_encoding = short("deflate");
         }
-        Ok(Envelope {
-            exchange: self.exchange,
-            key: self.key,
-            properties,
-            body,
-        })
+        Ok(Envelope { exchange: self.exchange, key: self.key, properties, body })
     }
 }
 
@@ -117,15 +107,9 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_millis(1_795_462_200_120);
         let sealed = saying("Hello").seal(now, None).unwrap();
         let body: Value = serde_json::from_slice(&sealed.body).unwrap();
-        assert_eq!(
-            (&body["type"], &body["text"]),
-            (&json!("group"), &json!("Hello"))
-        );
+        assert_eq!((&body["type"], &body["text"]), (&json!("group"), &json!("Hello")));
         assert_eq!(body["time"], "2026-11-23T19:30:00.120Z");
-        assert_eq!(
-            sealed.properties.message_id.unwrap().to_str(),
-            body["id"].as_str()
-        );
+        assert_eq!(sealed.properties.message_id.unwrap().to_str(), body["id"].as_str());
         assert_eq!(sealed.properties.timestamp, Some(1_795_462_200));
         assert_eq!(sealed.properties.delivery_mode, Some(2));
     }
@@ -135,17 +119,12 @@ mod tests {
         let bare = saying("").seal(SystemTime::now(), None).unwrap().body.len();
         let at = saying(&"x".repeat(COMPRESS_ABOVE_BYTES - bare));
         let at = at.seal(SystemTime::now(), None).unwrap();
-        assert_eq!(
-            (at.body.len(), at.properties.content_encoding),
-            (COMPRESS_ABOVE_BYTES, None)
-        );
+        assert_eq!((at.body.len(), at.properties.content_encoding), (COMPRESS_ABOVE_BYTES, None));
         let beyond = saying(&"x".repeat(COMPRESS_ABOVE_BYTES - bare + 1));
         let beyond = beyond.seal(SystemTime::now(), None).unwrap();
         assert!(beyond.body.len() < 200);
         let mut text = String::new();
-        flate2::read::ZlibDecoder::new(&*beyond.body)
-            .read_to_string(&mut text)
-            .unwrap();
+        flate2::read::ZlibDecoder::new(&*beyond.body).read_to_string(&mut text).unwrap();
         assert_eq!(text.len(), COMPRESS_ABOVE_BYTES + 1);
     }
 }

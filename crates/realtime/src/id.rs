@@ -24,11 +24,7 @@ impl Id {
         let found = text.into();
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let is_id = (1..=Self::LENGTH_MAX).contains(&found.len()) && found.chars().all(is_word);
-        if is_id {
-            Ok(Self(found))
-        } else {
-            Err(Error::Id { found })
-        }
+        if is_id { Ok(Self(found)) } else { Err(Error::Id { found }) }
     }
 
     /// The id as text.

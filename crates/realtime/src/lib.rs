@@ -52,9 +52,7 @@ impl Realtime {
     pub async fn connect(settings: Settings) -> Result<Self, Error> {
         let pool = Pool::new(settings)?;
         drop(pool.lease().await?);
-        Ok(Self {
-            pool: Arc::new(pool),
-        })
+        Ok(Self { pool: Arc::new(pool) })
     }
 
     /// Notifications: `info`, `success`, `warning`, `error`.

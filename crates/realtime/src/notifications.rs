@@ -47,12 +47,7 @@ pub struct Notification {
 impl Notification {
     /// A notification without a link.
     pub fn new(level: Level, title: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            level,
-            title: title.into(),
-            text: text.into(),
-            link: None,
-        }
+        Self { level, title: title.into(), text: text.into(), link: None }
     }
 
     /// With a URL to open.
@@ -91,14 +86,6 @@ impl Notifications<'_> {
     async fn push(&self, key: String, notification: &Notification) -> Result<(), Error> {
         let kind = notification.level.as_str();
         let fields = notification;
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: false,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: false }).await
     }
 }

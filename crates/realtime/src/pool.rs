@@ -73,12 +73,7 @@ impl Pool {
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let uri = Uri::parse(&settings.uri)?;
         let permits = Semaphore::new(settings.size.max(1));
-        Ok(Self {
-            uri,
-            settings,
-            permits,
-            idle: Mutex::default(),
-        })
+        Ok(Self { uri, settings, permits, idle: Mutex::default() })
     }
 
     /// Publishers that lie ready.
@@ -106,30 +101,19 @@ impl Pool {
     pub(crate) async fn lease(&self) -> Result<Lease<'_>, Error> {
         let wait = self.settings.timeout;
         let permit = timeout(wait, self.permits.acquire()).await;
-        let permit = permit
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(Error::PoolExhausted(wait))?;
+        let permit = permit.ok().and_then(Result::ok).ok_or(Error::PoolExhausted(wait))?;
         self.close_stale();
         let publisher = match self.with_idle(Vec::pop) {
             Some(idle) => idle.publisher,
             None => Publisher::open(&self.uri, wait).await?,
         };
-        Ok(Lease {
-            pool: self,
-            publisher: Some(publisher),
-            _permit: permit,
-        })
+        Ok(Lease { pool: self, publisher: Some(publisher), _permit: permit })
     }
 
     /// Drops what has lain too long or is too old; dropping a publisher closes its connection.
     fn close_stale(&self) {
         let now = Instant::now();
-        let Settings {
-            idle_timeout,
-            recycle_after,
-            ..
-        } = self.settings;
+        let Settings { idle_timeout, recycle_after, .. } = self.settings;
         self.with_idle(|idle| {
             idle.retain(|idle| {
                 let is_fresh = now - idle.since < idle_timeout;
@@ -140,12 +124,7 @@ impl Pool {
     }
 
     fn with_idle<T>(&self, with: impl FnOnce(&mut Vec<Idle>) -> T) -> T {
-        with(
-            &mut self
-                .idle
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        with(&mut self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -153,17 +132,13 @@ impl Deref for Lease<'_> {
     type Target = Publisher;
 
     fn deref(&self) -> &Publisher {
-        self.publisher
-            .as_ref()
-            .expect("a lease holds its publisher until it is dropped")
+        self.publisher.as_ref().expect("a lease holds its publisher until it is dropped")
     }
 }
 
 impl DerefMut for Lease<'_> {
     fn deref_mut(&mut self) -> &mut Publisher {
-        self.publisher
-            .as_mut()
-            .expect("a lease holds its publisher until it is dropped")
+        self.publisher.as_mut().expect("a lease holds its publisher until it is dropped")
     }
 }
 
@@ -174,8 +149,7 @@ impl Drop for Lease<'_> {
         };
         if !publisher.is_broken() {
             let since = Instant::now();
-            self.pool
-                .with_idle(|idle| idle.push(Idle { publisher, since }));
+            self.pool.with_idle(|idle| idle.push(Idle { publisher, since }));
         }
     }
 }

@@ -57,12 +57,7 @@ impl Presence<'_> {
     ///
     /// [`Error`] if the broker did not confirm it.
     pub async fn online(&self, user: &Id, name: Option<&str>) -> Result<(), Error> {
-        let status = Status {
-            user,
-            name,
-            activity: None,
-            subject: None,
-        };
+        let status = Status { user, name, activity: None, subject: None };
         self.of_user("online", status, false).await
     }
 
@@ -72,12 +67,7 @@ impl Presence<'_> {
     ///
     /// [`Error`] if the broker did not confirm it.
     pub async fn offline(&self, user: &Id) -> Result<(), Error> {
-        let status = Status {
-            user,
-            name: None,
-            activity: None,
-            subject: None,
-        };
+        let status = Status { user, name: None, activity: None, subject: None };
         self.of_user("offline", status, false).await
     }
 
@@ -92,12 +82,7 @@ impl Presence<'_> {
         activity: &str,
         subject: Option<&str>,
     ) -> Result<(), Error> {
-        let status = Status {
-            user,
-            name: None,
-            activity: Some(activity),
-            subject,
-        };
+        let status = Status { user, name: None, activity: Some(activity), subject };
         self.of_user("activity", status, true).await
     }
 
@@ -110,15 +95,7 @@ impl Presence<'_> {
         let key = "broadcast".to_owned();
         let fields = Everybody { users };
         let kind = "online-users";
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting: false,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting: false }).await
     }
 
     async fn of_user(
@@ -128,14 +105,6 @@ impl Presence<'_> {
         is_fleeting: bool,
     ) -> Result<(), Error> {
         let key = format!("user.{}", fields.user);
-        self.pool
-            .say(Saying {
-                exchange: EXCHANGE,
-                key,
-                kind,
-                fields,
-                is_fleeting,
-            })
-            .await
+        self.pool.say(Saying { exchange: EXCHANGE, key, kind, fields, is_fleeting }).await
     }
 }

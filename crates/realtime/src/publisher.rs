@@ -34,14 +34,7 @@ impl Publisher {
         let (connection, channel) = opened.map_err(|_| client::Error::TimedOut(patience))??;
         let declared = HashSet::new();
         let opened = Instant::now();
-        Ok(Self {
-            connection,
-            channel,
-            declared,
-            opened,
-            patience,
-            is_broken: false,
-        })
+        Ok(Self { connection, channel, declared, opened, patience, is_broken: false })
     }
 
     /// When it was connected.

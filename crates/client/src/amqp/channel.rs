@@ -40,9 +40,7 @@ impl Channel {
 
     pub(super) async fn ask<'a>(&self, method: &impl Arguments<'a>) -> Result<Answer, Error> {
         let answer = self.shared.request(self.number, method)?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(Error::Protocol("the answer was lost".to_owned())))
+        answer.await.unwrap_or_else(|_| Err(Error::Protocol("the answer was lost".to_owned())))
     }
 
     /// Declares an exchange.
@@ -83,15 +81,9 @@ impl Channel {
             arguments: raw(&arguments)?,
         };
         match self.ask(&declare).await? {
-            Answer::Queue {
-                name,
-                messages,
-                consumers,
-            } => Ok(Declared {
-                queue: name,
-                messages,
-                consumers,
-            }),
+            Answer::Queue { name, messages, consumers } => {
+                Ok(Declared { queue: name, messages, consumers })
+            }
             answer => Err(unexpected(&answer)),
         }
     }
@@ -111,26 +103,13 @@ impl Channel {
                 let (queue, exchange) = (name.as_str(), source);
                 let routing_key = &key;
                 let no_wait = false;
-                self.ask(&queue::Bind {
-                    queue,
-                    exchange,
-                    routing_key,
-                    no_wait,
-                    arguments,
-                })
-                .await?
+                self.ask(&queue::Bind { queue, exchange, routing_key, no_wait, arguments }).await?
             }
             Destination::Exchange(name) => {
                 let destination = name.as_str();
                 let routing_key = &key;
                 let no_wait = false;
-                let bind = exchange::Bind {
-                    destination,
-                    source,
-                    routing_key,
-                    no_wait,
-                    arguments,
-                };
+                let bind = exchange::Bind { destination, source, routing_key, no_wait, arguments };
                 self.ask(&bind).await?
             }
         };
@@ -172,10 +151,7 @@ impl Channel {
             immediate: false,
         };
         let properties = (PROPERTY_CODEC.encode)(publish.properties);
-        let content = Content {
-            properties: &properties,
-            body: publish.body,
-        };
+        let content = Content { properties: &properties, body: publish.body };
         let receiver = self.shared.publish(self.number, &method, content)?;
         Ok(Confirm { receiver })
     }
@@ -186,12 +162,7 @@ impl Channel {
     ///
     /// [`Error`] if channel or connection is gone.
     pub async fn set_prefetch(&self, prefetch_count: u16) -> Result<(), Error> {
-        self.ask(&basic::Qos {
-            prefetch_size: 0,
-            prefetch_count,
-            global: false,
-        })
-        .await?;
+        self.ask(&basic::Qos { prefetch_size: 0, prefetch_count, global: false }).await?;
         Ok(())
     }
 
@@ -226,10 +197,7 @@ impl Channel {
     ///
     /// [`Error::Refused`] if the queue is missing, or it is not allowed.
     pub async fn get(&self, queue: &str, ack: AckMode) -> Result<Option<Delivery>, Error> {
-        let get = basic::Get {
-            queue,
-            no_ack: ack == AckMode::Automatic,
-        };
+        let get = basic::Get { queue, no_ack: ack == AckMode::Automatic };
         match self.ask(&get).await? {
             Answer::Got(delivery) => Ok(delivery.map(|delivery| *delivery)),
             answer => Err(unexpected(&answer)),
@@ -242,13 +210,7 @@ impl Channel {
     ///
     /// [`Error`] if channel or connection is gone.
     pub fn ack(&self, delivery_tag: u64) -> Result<(), Error> {
-        self.shared.tell(
-            self.number,
-            &basic::Ack {
-                delivery_tag,
-                multiple: false,
-            },
-        )
+        self.shared.tell(self.number, &basic::Ack { delivery_tag, multiple: false })
     }
 
     /// Acknowledges all deliveries of the channel up to that one.
@@ -257,13 +219,7 @@ impl Channel {
     ///
     /// [`Error`] if channel or connection is gone.
     pub fn ack_up_to(&self, delivery_tag: u64) -> Result<(), Error> {
-        self.shared.tell(
-            self.number,
-            &basic::Ack {
-                delivery_tag,
-                multiple: true,
-            },
-        )
+        self.shared.tell(self.number, &basic::Ack { delivery_tag, multiple: true })
     }
 
     /// Deletes a queue and says how many ready messages went with it.
@@ -272,12 +228,7 @@ impl Channel {
     ///
     /// [`Error::Refused`] if it is not allowed.
     pub async fn delete_queue(&self, queue: &str) -> Result<u32, Error> {
-        let delete = queue::Delete {
-            queue,
-            if_unused: false,
-            if_empty: false,
-            no_wait: false,
-        };
+        let delete = queue::Delete { queue, if_unused: false, if_empty: false, no_wait: false };
         match self.ask(&delete).await? {
             Answer::Removed(messages) => Ok(messages),
             answer => Err(unexpected(&answer)),
@@ -290,12 +241,7 @@ impl Channel {
     ///
     /// [`Error`] if channel or connection is gone already.
     pub async fn close(self) -> Result<(), Error> {
-        let close = channel::Close {
-            reply_code: 200,
-            reply_text: "OK",
-            class_id: 0,
-            method_id: 0,
-        };
+        let close = channel::Close { reply_code: 200, reply_text: "OK", class_id: 0, method_id: 0 };
         self.ask(&close).await?;
         Ok(())
     }

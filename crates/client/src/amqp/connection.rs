@@ -113,12 +113,7 @@ impl Drop for Connection {
 }
 
 fn goodbye() -> connection::Close<'static> {
-    connection::Close {
-        reply_code: 200,
-        reply_text: "OK",
-        class_id: 0,
-        method_id: 0,
-    }
+    connection::Close { reply_code: 200, reply_text: "OK", class_id: 0, method_id: 0 }
 }
 
 /// Reads until the end; two silent heart-beat intervals are one.
@@ -187,10 +182,7 @@ async fn write(shared: Arc<Shared>, mut writer: OwnedWriteHalf, heartbeat: Optio
             batch.clear();
         } else if is_ended {
             return;
-        } else if timeout(silence, shared.has_output.notified())
-            .await
-            .is_err()
-        {
+        } else if timeout(silence, shared.has_output.notified()).await.is_err() {
             encode_heartbeat(&mut shared.lock().output);
         }
     }

@@ -37,10 +37,8 @@ pub(super) async fn shake_hands(
         _ => Ok(None),
     })
     .await?;
-    let credentials = Credentials {
-        user: uri.user.as_bytes().into(),
-        password: uri.password.as_bytes().into(),
-    };
+    let credentials =
+        Credentials { user: uri.user.as_bytes().into(), password: uri.password.as_bytes().into() };
     let response = Mechanism::Plain.write(&credentials);
     let mut properties = Vec::new();
     encode_entries(&client_properties(), &mut properties);
@@ -68,11 +66,7 @@ pub(super) async fn shake_hands(
         heartbeat: agreed.heartbeat_seconds,
     };
     send(stream, &Connection::TuneOk(tune_ok)).await?;
-    let open = method::Open {
-        virtual_host: &uri.vhost,
-        capabilities: b"",
-        insist: false,
-    };
+    let open = method::Open { virtual_host: &uri.vhost, capabilities: b"", insist: false };
     send(stream, &Connection::Open(open)).await?;
     next(stream, &mut input, |method| match method {
         Connection::OpenOk(_) => Ok(Some(())),
@@ -104,9 +98,7 @@ async fn next<T>(
 ) -> Result<T, Error> {
     loop {
         if input.starts_with(b"AMQP") && input.len() >= 8 {
-            return Err(Error::Protocol(
-                "the server does not speak AMQP 0-9-1".to_owned(),
-            ));
+            return Err(Error::Protocol("the server does not speak AMQP 0-9-1".to_owned()));
         }
         let decoded = decode(input, FRAME_BYTES_MAX);
         let decoded = decoded.map_err(|error| Error::Protocol(error.to_string()))?;

@@ -26,11 +26,7 @@ const BODY_BYTES_RESERVED_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) enum Answer {
     Done,
-    Queue {
-        name: String,
-        messages: u32,
-        consumers: u32,
-    },
+    Queue { name: String, messages: u32, consumers: u32 },
     Removed(u32),
     Consuming(String),
     Got(Option<Box<Delivery>>),
@@ -132,13 +128,7 @@ impl Shared {
             let mut state = self.lock();
             let state = &mut *state;
             let ours = open_channel(&mut state.channels, state.end.as_ref(), channel)?;
-            encode_content(
-                &mut state.output,
-                channel,
-                method,
-                content,
-                state.frame_bytes_max,
-            );
+            encode_content(&mut state.output, channel, method, content, state.frame_bytes_max);
             ours.next_publish.as_mut().map(|next| {
                 let (sender, receiver) = oneshot::channel();
                 ours.confirms.insert(*next, sender);
@@ -172,11 +162,7 @@ impl State {
         if let Some(end) = &self.end {
             return Err(end.clone());
         }
-        let max = if channel_max == 0 {
-            u16::MAX
-        } else {
-            channel_max
-        };
+        let max = if channel_max == 0 { u16::MAX } else { channel_max };
         let candidates = (0..max).map(|step| self.last_channel.wrapping_add(step) % max + 1);
         let mut candidates = candidates.filter(|number| !self.channels.contains_key(number));
         let number = candidates
@@ -211,15 +197,11 @@ impl State {
                 let close_ok = connection::CloseOk {};
                 encode_method(&mut self.output, 0, &close_ok);
                 let text = close.reply_text.to_owned();
-                Err(Error::Closed {
-                    code: close.reply_code,
-                    text,
-                })
+                Err(Error::Closed { code: close.reply_code, text })
             }
-            Connection::CloseOk(_) => Err(Error::Closed {
-                code: 200,
-                text: "closed by us".to_owned(),
-            }),
+            Connection::CloseOk(_) => {
+                Err(Error::Closed { code: 200, text: "closed by us".to_owned() })
+            }
             _ => Ok(()),
         }
     }
@@ -230,10 +212,8 @@ impl State {
         };
         match method {
             Method::Channel(Channel::Close(close)) => {
-                let error = Error::Refused {
-                    code: close.reply_code,
-                    text: close.reply_text.to_owned(),
-                };
+                let error =
+                    Error::Refused { code: close.reply_code, text: close.reply_text.to_owned() };
                 encode_method(&mut self.output, number, &channel::CloseOk {});
                 std::mem::take(ours).fail(&error);
                 ours.end = Some(error);
@@ -316,11 +296,7 @@ impl ChannelState {
     }
 
     fn expect(&mut self, kind: Kind, delivery: Delivery) {
-        self.content = Some(Incoming {
-            delivery,
-            kind,
-            missing_bytes: None,
-        });
+        self.content = Some(Incoming { delivery, kind, missing_bytes: None });
     }
 
     fn take_header(&mut self, header: &ContentHeader<'_>) {
@@ -328,22 +304,14 @@ impl ChannelState {
             let decoded = (PROPERTY_CODEC.decode)(header.properties);
             content.delivery.properties = decoded.unwrap_or_else(|_| Properties::default());
             let bytes = usize::try_from(header.body_bytes).unwrap_or(usize::MAX);
-            content
-                .delivery
-                .body
-                .reserve(bytes.min(BODY_BYTES_RESERVED_MAX));
+            content.delivery.body.reserve(bytes.min(BODY_BYTES_RESERVED_MAX));
             content.missing_bytes = Some(header.body_bytes);
             self.finish_content();
         }
     }
 
     fn take_body(&mut self, body: &[u8]) {
-        if let Some(Incoming {
-            delivery,
-            missing_bytes: Some(missing),
-            ..
-        }) = &mut self.content
-        {
+        if let Some(Incoming { delivery, missing_bytes: Some(missing), .. }) = &mut self.content {
             delivery.body.extend_from_slice(body);
             *missing = missing.saturating_sub(body.len() as u64);
             self.finish_content();

@@ -54,10 +54,7 @@ impl Received {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
         let is_it = |(found, _): &&(String, String)| found == name;
-        self.headers
-            .iter()
-            .find(is_it)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(is_it).map(|(_, value)| value.as_str())
     }
 
     /// Whether it is only a sign of life.
@@ -95,33 +92,17 @@ impl Connection {
     /// [`Error`] of the step that failed.
     pub async fn open(uri: &Uri) -> Result<Self, Error> {
         let stream = TcpStream::connect((uri.host.as_str(), uri.port)).await?;
-        let ask = Upgrade {
-            is_compressing: true,
-            origin: None,
-            authorization: None,
-        };
+        let ask = Upgrade { is_compressing: true, origin: None, authorization: None };
         let mut ours = Self::new(WebSocket::upgrade(stream, uri, ask).await?);
         let (user, password) = (uri.user.as_str(), uri.password.as_str());
-        ours.connect(Login {
-            user,
-            password,
-            vhost: "/",
-            heartbeat_ms: (0, 0),
-        })
-        .await?;
+        ours.connect(Login { user, password, vhost: "/", heartbeat_ms: (0, 0) }).await?;
         Ok(ours)
     }
 
     /// A session that has not logged in.
     pub fn new(socket: WebSocket) -> Self {
         let decoder = Decoder::new(Role::Client, FRAME_BYTES_MAX);
-        Self {
-            socket,
-            decoder,
-            input: Vec::new(),
-            taken: 0,
-            output: Vec::new(),
-        }
+        Self { socket, decoder, input: Vec::new(), taken: 0, output: Vec::new() }
     }
 
     /// Logs in.
@@ -161,10 +142,7 @@ impl Connection {
     pub async fn subscribe(&mut self, id: &str, destination: &str) -> Result<(), Error> {
         let receipt = format!("subscribe-{id}");
         self.write(Command::Subscribe, b"", |frame| {
-            frame
-                .header("id", id)
-                .header("destination", destination)
-                .header("receipt", &receipt)
+            frame.header("id", id).header("destination", destination).header("receipt", &receipt)
         })
         .await?;
         loop {
@@ -190,9 +168,7 @@ impl Connection {
     ) -> Result<(), Error> {
         self.write(Command::Send, body, |frame| {
             let frame = frame.header("destination", destination);
-            headers
-                .iter()
-                .fold(frame, |frame, (name, value)| frame.header(name, value))
+            headers.iter().fold(frame, |frame, (name, value)| frame.header(name, value))
         })
         .await
     }
@@ -261,25 +237,14 @@ impl Connection {
         let (received, consumed) = match decoded {
             Decoded::NeedMore => return Ok(None),
             Decoded::HeartBeat { consumed } => (
-                Received {
-                    command: String::new(),
-                    headers: Vec::new(),
-                    body: Vec::new(),
-                },
+                Received { command: String::new(), headers: Vec::new(), body: Vec::new() },
                 consumed,
             ),
             Decoded::Frame { frame, consumed } => {
                 let pair = |header: &Header<'_>| (text(&header.name()), text(&header.value()));
                 let command = text(frame.command_line);
                 let headers = frame.headers.iter().map(pair).collect();
-                (
-                    Received {
-                        command,
-                        headers,
-                        body: frame.body.to_vec(),
-                    },
-                    consumed,
-                )
+                (Received { command, headers, body: frame.body.to_vec() }, consumed)
             }
         };
         self.taken += consumed;
@@ -297,10 +262,7 @@ impl Connection {
     ///
     /// [`Error`] if the server does not answer.
     pub async fn disconnect(mut self) -> Result<(), Error> {
-        self.write(Command::Disconnect, b"", |frame| {
-            frame.header("receipt", "bye")
-        })
-        .await?;
+        self.write(Command::Disconnect, b"", |frame| frame.header("receipt", "bye")).await?;
         while self.next().await?.header("receipt-id") != Some("bye") {}
         self.socket.close().await
     }
@@ -309,8 +271,5 @@ impl Connection {
 fn refused(frame: &Received) -> Error {
     let text = String::from_utf8_lossy(&frame.body);
     let message = frame.header("message").unwrap_or(&frame.command);
-    Error::Refused {
-        code: 0,
-        text: format!("{message}: {}", text.trim_end()),
-    }
+    Error::Refused { code: 0, text: format!("{message}: {}", text.trim_end()) }
 }

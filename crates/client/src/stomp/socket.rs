@@ -169,9 +169,7 @@ impl WebSocket {
         let mut found = false;
         loop {
             let rest = input.get_mut(taken..).unwrap_or_default();
-            let step = self
-                .assembler
-                .next(rest, MESSAGE_BYTES_MAX, &mut self.inflater);
+            let step = self.assembler.next(rest, MESSAGE_BYTES_MAX, &mut self.inflater);
             let step = step.map_err(|violation| Error::Protocol(violation.to_string()))?;
             taken += step.taken_bytes;
             let pong = match step.event {
@@ -184,10 +182,7 @@ impl WebSocket {
                 Some(Event::Pong(_)) => continue,
                 Some(Event::Close(code, reason)) => {
                     let code = code.map_or(1005, |CloseCode(code)| code);
-                    return Err(Error::Closed {
-                        code,
-                        text: reason.to_owned(),
-                    });
+                    return Err(Error::Closed { code, text: reason.to_owned() });
                 }
                 Some(Event::Ping(payload)) => Cow::Borrowed(payload).into_owned(),
             };

@@ -119,7 +119,9 @@ impl Link {
     /// Ends a consumer. What had been left for it but not heard goes back to its place; with automatic
     /// acknowledgement it counts as delivered, so it is heard before the end.
     pub(super) fn cancel(&mut self, turn: &mut Turn, id: ConsumerId, events: &mut Vec<Event>) {
-        let Some(consumer) = self.consumer(id) else { return };
+        let Some(consumer) = self.consumer(id) else {
+            return;
+        };
         let Kind::Queue { queue, ack } = &consumer.kind else {
             self.forget(id);
             return;

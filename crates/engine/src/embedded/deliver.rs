@@ -22,7 +22,9 @@ impl Link {
         }
         let enough = events.len() + limit;
         while events.len() < enough {
-            let Some(item) = self.drained.pop_front() else { break };
+            let Some(item) = self.drained.pop_front() else {
+                break;
+            };
             match item {
                 Inbound::Delivered(delivery) => events.extend(self.deliver(delivery)),
                 Inbound::Ready(consumer) => self.ready.push_back(consumer),
@@ -44,8 +46,7 @@ impl Link {
     /// A queue's delivery as an event; `None` if its consumer is gone.
     pub(super) fn deliver(&mut self, delivery: QueueDelivery) -> Option<Event> {
         let consumer = self.consumer(delivery.consumer)?;
-        let is_manual =
-            matches!(consumer.kind, Kind::Queue { ack, .. } if ack == AckMode::Manual);
+        let is_manual = matches!(consumer.kind, Kind::Queue { ack, .. } if ack == AckMode::Manual);
         self.channels.count(consumer.channel, |tally| {
             tally.delivered += 1;
             tally.unacked += u64::from(is_manual);
@@ -66,9 +67,13 @@ impl Link {
         let mut turn = Turn::new(now);
         let mut batch = Vec::new();
         while events.len() < enough {
-            let Some(id) = self.ready.pop_front() else { break };
+            let Some(id) = self.ready.pop_front() else {
+                break;
+            };
             let slot = self.consumers.get_mut(id.0 as usize).and_then(Option::as_mut);
-            let Some(Consumer { channel, kind: Kind::Stream(cursor) }) = slot else { continue };
+            let Some(Consumer { channel, kind: Kind::Stream(cursor) }) = slot else {
+                continue;
+            };
             let read = cursor.read(&mut turn, enough - events.len(), &mut batch);
             let mut dropped = read.dropped;
             self.channels.count(*channel, |tally| tally.delivered += batch.len() as u64);

@@ -38,7 +38,8 @@ pub(crate) fn exchange(view: &ExchangeView) -> Value {
 pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
     let counts = &view.counts;
     let totals = &counts.totals;
-    let deliver_get = totals.delivered + totals.delivered_automatic + totals.got + totals.got_automatic;
+    let deliver_get =
+        totals.delivered + totals.delivered_automatic + totals.got + totals.got_automatic;
     let all = counts.ready + counts.unacked;
     let bytes = counts.ready_bytes + counts.unacked_bytes;
     let owner = view.owner.and_then(|link| connection_named(app, link));

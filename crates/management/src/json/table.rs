@@ -46,7 +46,9 @@ pub(crate) fn table(arguments: Option<&Value>) -> Result<FieldTable, Failure> {
         // RabbitMQ's own clients send `[]` for an empty object.
         Some(Value::Array(list)) if list.is_empty() => return Ok(table),
         Some(other) => {
-            return Err(Failure::bad_request(format!("arguments: found {other}, wanted an object")));
+            return Err(Failure::bad_request(format!(
+                "arguments: found {other}, wanted an object"
+            )));
         }
     };
     for (name, value) in map {
@@ -86,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_table_goes_to_json_and_back() {
-        let arguments = json!({"x-message-ttl": 1000, "x-dead-letter-exchange": "dlx", "a": [1, true]});
+        let arguments =
+            json!({"x-message-ttl": 1000, "x-dead-letter-exchange": "dlx", "a": [1, true]});
         assert_eq!(object(&table(Some(&arguments)).unwrap()), arguments);
     }
 

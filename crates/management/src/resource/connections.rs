@@ -22,9 +22,7 @@ const REASON: &str = "Closed via management plugin";
 pub(crate) fn seen(app: &App, operator: &Operator) -> Vec<Arc<Connection>> {
     let sees_all = operator.user().is_monitoring();
     let mut all = app.engine.connections().list();
-    all.retain(|known| {
-        sees_all || known.details().user.as_ref() == Some(&operator.user().name)
-    });
+    all.retain(|known| sees_all || known.details().user.as_ref() == Some(&operator.user().name));
     all
 }
 
@@ -54,7 +52,8 @@ pub(crate) async fn list_in(
 
 fn find(app: &App, operator: &Operator, name: &str) -> Result<Arc<Connection>, Failure> {
     let all = app.engine.connections().list();
-    let found = all.into_iter().find(|known| known.name() == name).ok_or_else(Failure::not_found)?;
+    let found =
+        all.into_iter().find(|known| known.name() == name).ok_or_else(Failure::not_found)?;
     let is_own = found.details().user.as_ref() == Some(&operator.user().name);
     match is_own || operator.user().is_monitoring() {
         true => Ok(found),

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::exchanges::name_in;
 use crate::app::App;
-use crate::auth::{HTTP_LINK, Operator};
+use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::table::table;
 
@@ -45,14 +45,16 @@ pub(crate) async fn post(
     if !known.iter().any(|view| view.name == exchange) {
         return Err(Failure::missing("exchange_not_found"));
     }
-    let mut access = broker.enter(&operator.identity, &vhost, HTTP_LINK)?;
+    let mut access = broker.visit(&operator.identity, &vhost)?;
     let mut turn = Turn::new(Instant::now());
-    let message = app.engine.message(exchange, key.as_bytes(), &properties, &payload)?;
+    let message = engine::compose(exchange, key.as_bytes(), &properties, &payload)?;
     let routed = access.publish(&mut turn, &Arc::new(message));
     broker.finish(&mut turn);
     let routed = routed?;
     if routed.was_rejected {
-        return Err(Failure::bad_request("rejected: Unable to publish message. Check queue limits."));
+        return Err(Failure::bad_request(
+            "rejected: Unable to publish message. Check queue limits.",
+        ));
     }
     Ok(Json(json!({"routed": !routed.is_unroutable()})))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::bindings;
 use crate::app::App;
-use crate::auth::{HTTP_LINK, Operator};
+use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::{consumer, queue};
 use crate::json::table::table;
@@ -82,9 +82,7 @@ pub(crate) async fn bindings_of(
 ) -> Result<Json<Value>, Failure> {
     let vhost = operator.must_see(&app, &vhost)?;
     find(&app, &vhost, &name).ok_or_else(Failure::not_found)?;
-    let leads_to = |binding: &model::Binding| {
-        matches!(&binding.destination, Destination::Queue(to) if to.as_str() == name)
-    };
+    let leads_to = |binding: &model::Binding| matches!(&binding.destination, Destination::Queue(to) if to.as_str() == name);
     query.list(bindings::all(&app, &[vhost], leads_to)).map(Json)
 }
 
@@ -115,7 +113,7 @@ pub(crate) async fn put(
         arguments: table(body.arguments.as_ref())?,
     };
     let broker = app.engine.broker();
-    let mut access = broker.enter(&operator.identity, &vhost, HTTP_LINK)?;
+    let mut access = broker.visit(&operator.identity, &vhost)?;
     let mut turn = Turn::new(Instant::now());
     let declared = access.declare_queue(&mut turn, &spec, DeclareMode::Active);
     broker.finish(&mut turn);
@@ -142,7 +140,7 @@ pub(crate) async fn delete(
     let vhost = operator.must_see(&app, &vhost)?;
     find(&app, &vhost, &name).ok_or_else(Failure::not_found)?;
     let broker = app.engine.broker();
-    let mut access = broker.enter(&operator.identity, &vhost, HTTP_LINK)?;
+    let mut access = broker.visit(&operator.identity, &vhost)?;
     let mut turn = Turn::new(Instant::now());
     let only_if = broker::DeleteIf {
         is_unused: is_true(query.if_unused.as_deref()),
@@ -163,7 +161,7 @@ pub(crate) async fn purge(
     let vhost = operator.must_see(&app, &vhost)?;
     find(&app, &vhost, &name).ok_or_else(Failure::not_found)?;
     let broker = app.engine.broker();
-    let mut access = broker.enter(&operator.identity, &vhost, HTTP_LINK)?;
+    let mut access = broker.visit(&operator.identity, &vhost)?;
     let mut turn = Turn::new(Instant::now());
     let purged = access.purge_queue(&mut turn, &parse(&name)?);
     broker.finish(&mut turn);
