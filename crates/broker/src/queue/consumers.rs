@@ -10,7 +10,8 @@ use super::view::ConsumerView;
 use crate::inbox::Inbox;
 
 /// How many deliveries a consumer that does not acknowledge may have that are not yet written to
-/// its socket. Beyond that they stay in the queue, where others can have them and limits count them.
+/// its socket. Beyond that they stay in the queue, where others can have them and limits count
+/// them.
 pub const AUTOMATIC_CREDIT_MESSAGES: u32 = 1024;
 
 /// A consumer as its link asks for it.
