@@ -3,9 +3,23 @@
 //! Knows no protocol, no frame, no JSON, no socket. Everything that changes it comes in through
 //! [`access::Access`], in a [`turn::Turn`].
 
+pub mod access;
+mod admission;
 pub mod auth;
+pub mod broker;
 mod exchange;
 pub mod inbox;
 pub mod queue;
+mod routing;
+pub mod settings;
+pub mod stats;
 pub mod stream;
+mod timers;
 pub mod turn;
+pub mod vhost;
+pub mod view;
+
+pub use access::{Access, Declared, Follow, Operator, Routed};
+pub use broker::{Broker, Identity, Login};
+pub use queue::DeleteIf;
+pub use settings::{DefaultUser, Settings};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ExchangeName, Permission, Refusal, Resource, Right, RoutingKey, UserName, VhostName};
+use model::{ExchangeName, Permission, Refusal, Resource, Right, RoutingKey, VhostName};
 
 use super::pattern::Pattern;
 use super::place::Place;
@@ -47,6 +47,11 @@ impl Grants {
         self.topics.is_empty() && self.rules.is_empty()
     }
 
+    /// Whether destination rules judge the user.
+    pub(crate) fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
     /// Whether the user may do that to something with that name.
     pub(crate) fn allows(&self, right: Right, name: &str) -> bool {
         let pattern = match right {
@@ -62,7 +67,11 @@ impl Grants {
     /// # Errors
     ///
     /// [`Refusal::AccessRefused`].
-    pub(crate) fn check_queue(&self, right: Right, queue: &model::QueueName) -> Result<(), Refusal> {
+    pub(crate) fn check_queue(
+        &self,
+        right: Right,
+        queue: &model::QueueName,
+    ) -> Result<(), Refusal> {
         match self.allows(right, queue.as_str()) {
             true => Ok(()),
             false => Err(self.refused(right, Resource::Queue(queue.clone()))),
@@ -134,10 +143,6 @@ impl Grants {
     ///
     /// [`Refusal::DestinationRefused`].
     pub(crate) fn check_rules(&self, right: Right, place: Place<'_>) -> Result<(), Refusal> {
-        self.rules.judge(right, place, self.user_name(), &self.vhost)
-    }
-
-    fn user_name(&self) -> &UserName {
-        &self.user.name
+        self.rules.judge(right, place, &self.user.name, &self.vhost)
     }
 }

@@ -74,9 +74,7 @@ impl Pattern {
 ///
 /// Source: RabbitMQ, "Topic Authorisation": `{username}` and `{vhost}`.
 pub(super) fn with_variables(pattern: &str, user: &str, vhost: &str) -> String {
-    pattern
-        .replace("{username}", &regex::escape(user))
-        .replace("{vhost}", &regex::escape(vhost))
+    pattern.replace("{username}", &regex::escape(user)).replace("{vhost}", &regex::escape(vhost))
 }
 
 #[cfg(test)]
@@ -100,7 +98,11 @@ mod tests {
         check("", &[""], &["a"]);
         check("^$", &[""], &["a"]);
         check(".*", &["", "a"], &[]);
-        check("^(stomp-subscription-|amq\\.topic)", &["amq.topic", "stomp-subscription-x"], &["amqXtopic"]);
+        check(
+            "^(stomp-subscription-|amq\\.topic)",
+            &["amq.topic", "stomp-subscription-x"],
+            &["amqXtopic"],
+        );
     }
 
     #[test]

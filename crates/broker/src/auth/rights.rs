@@ -35,9 +35,15 @@ pub(crate) struct Rights {
 pub(crate) struct Tables {
     pub(crate) users: BTreeMap<UserName, Arc<User>>,
     permissions: BTreeMap<VhostName, BTreeMap<UserName, Arc<Patterns>>>,
-    topics: BTreeMap<(VhostName, UserName), BTreeMap<ExchangeName, TopicPermission>>,
+    topics: BTreeMap<(VhostName, UserName), BTreeMap<ExchangeName, TopicRow>>,
     rules: BTreeMap<RuleSubject, Arc<[DestinationRule]>>,
     pool: Pool,
+}
+
+#[derive(Debug)]
+struct TopicRow {
+    source: TopicPermission,
+    patterns: TopicPatterns,
 }
 
 /// Compiled patterns: many users have the same.
@@ -66,12 +72,31 @@ impl Rights {
         result
     }
 
+    /// What a user may do in a vhost.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::VhostRefused`] if they may not even enter.
+    pub(crate) fn grants(
+        &self,
+        user: &UserName,
+        vhost: &VhostName,
+    ) -> Result<Arc<Grants>, Refusal> {
+        let grants = self.read().grants(user, vhost);
+        let refused = || Refusal::VhostRefused(vhost.clone(), user.clone());
+        grants.map(Arc::new).ok_or_else(refused)
+    }
+
     /// The user, if the password is theirs.
     ///
     /// # Errors
     ///
     /// [`Refusal::LoginRefused`], the same for an unknown user and a wrong password.
-    pub(crate) fn authenticate(&self, name: &UserName, password: &[u8]) -> Result<Arc<User>, Refusal> {
+    pub(crate) fn authenticate(
+        &self,
+        name: &UserName,
+        password: &[u8],
+    ) -> Result<Arc<User>, Refusal> {
         let user = self.read().users.get(name).cloned();
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let is_right = hash.unwrap_or_else(PasswordHash::nobodys).is_made_of(password);
@@ -83,8 +108,7 @@ impl Rights {
 }
 
 impl Tables {
-    /// What a user may do in a vhost; `None` if they may not even enter.
-    pub(crate) fn grants(&self, user: &UserName, vhost: &VhostName) -> Option<Grants> {
+    fn grants(&self, user: &UserName, vhost: &VhostName) -> Option<Grants> {
         let user = self.users.get(user)?;
         let patterns = self.permissions.get(vhost)?.get(&user.name)?;
         Some(Grants {
@@ -97,18 +121,8 @@ impl Tables {
     }
 
     fn topic_patterns(&self, user: &UserName, vhost: &VhostName) -> Box<[TopicPatterns]> {
-        let key = (vhost.clone(), user.clone());
-        // Checked when they were set; what cannot be compiled grants nothing.
-        let compile = |text: &str| {
-            let text = with_variables(text, user.as_str(), vhost.as_str());
-            Pattern::compile(&text).unwrap_or(Pattern::Empty)
-        };
-        let of_exchange = |(exchange, permission): (&ExchangeName, &TopicPermission)| TopicPatterns {
-            exchange: exchange.clone(),
-            write: compile(&permission.write),
-            read: compile(&permission.read),
-        };
-        self.topics.get(&key).into_iter().flatten().map(of_exchange).collect()
+        let of_user = self.topics.get(&(vhost.clone(), user.clone()));
+        of_user.into_iter().flatten().map(|(_, row)| row.patterns.clone()).collect()
     }
 
     fn rule_lists(&self, user: &User) -> RuleLists {
@@ -178,12 +192,15 @@ impl Tables {
         exchange: ExchangeName,
         permission: TopicPermission,
     ) -> Result<(), Refusal> {
-        for text in [&permission.write, &permission.read] {
-            let text = with_variables(text, user.as_str(), vhost.as_str());
-            Pattern::compile(&text).map_err(refuse)?;
-        }
+        let mut compile =
+            |text: &str| self.pool.compile(&with_variables(text, user.as_str(), vhost.as_str()));
+        let patterns = TopicPatterns {
+            exchange: exchange.clone(),
+            write: compile(&permission.write)?,
+            read: compile(&permission.read)?,
+        };
         let of_user = self.topics.entry((vhost.clone(), user.clone())).or_default();
-        of_user.insert(exchange, permission);
+        of_user.insert(exchange, TopicRow { source: permission, patterns });
         Ok(())
     }
 
@@ -212,9 +229,7 @@ impl Tables {
     }
 
     /// Everybody's patterns, by vhost and user.
-    pub(crate) fn permissions(
-        &self,
-    ) -> impl Iterator<Item = (&VhostName, &UserName, &Permission)> {
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = (&VhostName, &UserName, &Permission)> {
         self.permissions.iter().flat_map(|(vhost, of_vhost)| {
             of_vhost.iter().map(move |(user, patterns)| (vhost, user, &patterns.source))
         })
@@ -225,7 +240,7 @@ impl Tables {
         &self,
     ) -> impl Iterator<Item = (&VhostName, &UserName, &ExchangeName, &TopicPermission)> {
         self.topics.iter().flat_map(|((vhost, user), of_user)| {
-            of_user.iter().map(move |(exchange, permission)| (vhost, user, exchange, permission))
+            of_user.iter().map(move |(exchange, row)| (vhost, user, exchange, &row.source))
         })
     }
 

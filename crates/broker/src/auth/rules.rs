@@ -100,7 +100,8 @@ mod tests {
 
     /// `place` is `queue q`, or `direct x k` and the like with `-` for an empty name or key.
     fn check(rules: &str, right: Right, place: &str, expected: &str) {
-        let words: Vec<&str> = place.split(' ').map(|word| if word == "-" { "" } else { word }).collect();
+        let words: Vec<&str> =
+            place.split(' ').map(|word| if word == "-" { "" } else { word }).collect();
         let name;
         let place_of = match words.as_slice() {
             ["queue", queue] => Place::Queue(queue),
@@ -133,7 +134,12 @@ mod tests {
         check(rules, Right::Write, "queue user.ann.1", "/queue/user.ann.1: no rule");
         check(rules, Right::Write, "fanout notifications -", "ok");
         check(rules, Right::Write, "topic notifications all.x", "ok");
-        check(rules, Right::Read, "topic notifications all", "/exchange/notifications/all: no rule");
+        check(
+            rules,
+            Right::Read,
+            "topic notifications all",
+            "/exchange/notifications/all: no rule",
+        );
         check("read /queue/a|write /queue/a", Right::Write, "direct - a", "ok");
         check("read /queue/a|write /queue/a", Right::Configure, "queue b", "ok");
     }
@@ -152,7 +158,12 @@ mod tests {
         check("read /topic/a.*", Right::Read, "topic other a.b", "/exchange/other/a.b: no rule");
         check("write /amq/queue/q", Right::Write, "direct - q", "ok");
         check("write /exchange/f", Right::Write, "fanout f key", "ok");
-        check("deny /exchange/f; read *", Right::Read, "fanout f k", "/exchange/f/k: deny /exchange/f");
+        check(
+            "deny /exchange/f; read *",
+            Right::Read,
+            "fanout f k",
+            "/exchange/f/k: deny /exchange/f",
+        );
         check("write /exchange/d", Right::Write, "direct d key", "/exchange/d/key: no rule");
         check("read /exchange/a/*", Right::Read, "direct a/b c", "/exchange/a%2Fb/c: no rule");
     }

@@ -97,9 +97,7 @@ impl Wildcard {
                 let next = |cells: &[bool], at: usize| cells.get(at).copied().unwrap_or(false);
                 let is_same = match (piece, others) {
                     (None, None) => true,
-                    (Some(Piece::Byte(a)), Some(Piece::Byte(b))) => {
-                        a == b && next(&below, at + 1)
-                    }
+                    (Some(Piece::Byte(a)), Some(Piece::Byte(b))) => a == b && next(&below, at + 1),
                     (piece, others) => {
                         // A run of either side ends here, or takes one piece of the other.
                         let own_ends = is_run(piece) && next(&below, at);
@@ -176,7 +174,11 @@ mod tests {
         check("/queue/a*", &["/queue/a", "/queue/a.b/c"], &["/queue/b"]);
         check("*", &["", "x"], &[]);
         check("/a*b*c", &["/abc", "/aXbYc", "/abbc"], &["/acb", "/abcd"]);
-        check("/queue/{username}.*", &["/queue/a*n%2Fn.x"], &["/queue/aXn%2Fn.x", "/queue/a*n/n.x"]);
+        check(
+            "/queue/{username}.*",
+            &["/queue/a*n%2Fn.x"],
+            &["/queue/aXn%2Fn.x", "/queue/a*n/n.x"],
+        );
         check("/v{vhost}{username}", &["/v%2Fa*n%2Fn"], &["/v/a*n%2Fn"]);
         check("{user}", &["{user}"], &["a*n/n"]);
     }

@@ -39,6 +39,6 @@ impl<'a> Address<'a> {
 /// The routing keys in one of the headers `CC` and `BCC`; only strings count.
 ///
 /// Source: RabbitMQ, "Sender-selected Distribution".
-pub(crate) fn selected_keys(value: &FieldValue) -> Option<impl Iterator<Item = &[u8]>> {
+pub(crate) fn array_of_keys(value: &FieldValue) -> Option<impl Iterator<Item = &[u8]>> {
     value.as_array().map(|keys| keys.iter().filter_map(FieldValue::as_string))
 }

@@ -1,6 +1,7 @@
 //! An exchange: what it was declared as, what is bound to it, and the table that finds targets.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Destination, ExchangeKind, ExchangeSpec, FieldTable, Refusal, RoutingKey};
 use smallvec::SmallVec;
@@ -22,6 +23,8 @@ pub(crate) struct Exchange<T> {
     /// How many targets were attached, which have no name.
     attached: usize,
     table: Table<T>,
+    published_in: AtomicU64,
+    published_out: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -58,7 +61,15 @@ impl<T: Clone + PartialEq> Exchange<T> {
             ExchangeKind::Topic => Table::Topic(Topic::default()),
             ExchangeKind::Headers => Table::Headers(Headers::default()),
         };
-        Self { spec, kind, bindings: BTreeMap::new(), attached: 0, table }
+        Self {
+            spec,
+            kind,
+            bindings: BTreeMap::new(),
+            attached: 0,
+            table,
+            published_in: AtomicU64::new(0),
+            published_out: AtomicU64::new(0),
+        }
     }
 
     /// What it was declared as.
@@ -151,6 +162,22 @@ impl<T: Clone + PartialEq> Exchange<T> {
             }
             Table::Topic(topic) => address.keys().iter().for_each(|key| topic.route(key, found)),
         }
+    }
+
+    /// Counts a message that came in and went out to so many targets.
+    pub(crate) fn count(&self, targets: usize) {
+        self.published_in.fetch_add(1, Ordering::Relaxed);
+        self.published_out.fetch_add(targets as u64, Ordering::Relaxed);
+    }
+
+    /// How many messages came in.
+    pub(crate) fn published_in(&self) -> u64 {
+        self.published_in.load(Ordering::Relaxed)
+    }
+
+    /// How many went out, one for each target.
+    pub(crate) fn published_out(&self) -> u64 {
+        self.published_out.load(Ordering::Relaxed)
     }
 
     /// Whether nothing is bound to it.

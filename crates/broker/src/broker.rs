@@ -1,0 +1,284 @@
+//! The broker: users, vhosts, and the ends of turns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use model::{LinkId, Message, Refusal, RoutingKey, UserName, VhostName};
+use parking_lot::{Mutex, RwLock};
+
+use crate::access::Access;
+use crate::admission::{Admission, ConnectionLimits};
+use crate::auth::{PasswordHash, Rights, Tables, User, UserLimits};
+use crate::exchange::Address;
+use crate::queue::dead_letter::{self, Death};
+use crate::queue::{Queue, Totals};
+use crate::routing;
+use crate::settings::Settings;
+use crate::stats::{Count, Counters};
+use crate::timers::Timers;
+use crate::turn::{DeathReason, FollowUp, Turn};
+use crate::vhost::{Targets, Vhost, VhostMetadata};
+
+/// The broker core of a node.
+#[derive(Debug)]
+pub struct Broker {
+    pub(crate) settings: Settings,
+    pub(crate) rights: Rights,
+    pub(crate) vhosts: RwLock<BTreeMap<VhostName, Arc<Vhost>>>,
+    pub(crate) counters: Counters,
+    /// What went through queues that are gone.
+    pub(crate) past: Mutex<Totals>,
+    admission: Arc<Admission>,
+    timers: Timers,
+}
+
+/// Credentials, and what is known about where they come from.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The user.
+    pub user: &'a UserName,
+    /// The password.
+    pub password: &'a [u8],
+    /// If given, a vhost that must exist before the password is even looked at (STOMP's order).
+    pub vhost: Option<&'a VhostName>,
+    /// Whether the peer is on this machine.
+    pub is_loopback: bool,
+}
+
+impl std::fmt::Debug for Login<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("user", self.user).finish_non_exhaustive()
+    }
+}
+
+/// Somebody whose password was right.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    user: Arc<User>,
+}
+
+impl Identity {
+    /// Who it is, with the tags they had at login.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+impl Broker {
+    /// A broker with the default vhost and user.
+    pub fn new(settings: Settings) -> Arc<Self> {
+        let broker = Self {
+            rights: Rights::default(),
+            vhosts: RwLock::default(),
+            counters: Counters::default(),
+            past: Mutex::default(),
+            admission: Arc::default(),
+            timers: Timers::default(),
+            settings,
+        };
+        broker.seed();
+        Arc::new(broker)
+    }
+
+    fn seed(&self) {
+        let vhost = &self.settings.default_vhost;
+        let description = "Default virtual host".to_owned();
+        let metadata = VhostMetadata { description, ..VhostMetadata::default() };
+        let made = Arc::new(Vhost::new(vhost.clone(), metadata));
+        self.vhosts.write().insert(vhost.clone(), made);
+        let Some(default) = &self.settings.default_user else { return };
+        let user = User {
+            name: default.name.clone(),
+            password: PasswordHash::new(&default.password),
+            tags: default.tags.clone(),
+            limits: UserLimits::default(),
+        };
+        let permission = default.permission.clone();
+        let set = |tables: &mut Tables| {
+            tables.users.insert(user.name.clone(), Arc::new(user));
+            tables.set_permission(&default.name, vhost, permission)
+        };
+        if let Err(refusal) = self.rights.change(set) {
+            tracing::error!(user = %default.name, %refusal, "the default user has no permissions");
+        }
+    }
+
+    /// The node's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Judges credentials.
+    ///
+    /// # Errors
+    ///
+    /// - [`Refusal::NoSuchVhost`] before all, if a vhost was given.
+    /// - [`Refusal::LoginRefused`], the same for an unknown user and a wrong password.
+    /// - [`Refusal::LoopbackOnly`] for who may come from this machine only.
+    pub fn login(&self, login: Login<'_>) -> Result<Identity, Refusal> {
+        if let Some(vhost) = login.vhost {
+            self.vhost(vhost)?;
+        }
+        let user = self.rights.authenticate(login.user, login.password)?;
+        if !login.is_loopback && self.settings.loopback_users.contains(&user.name) {
+            return Err(Refusal::LoopbackOnly(user.name.clone()));
+        }
+        Ok(Identity { user })
+    }
+
+    /// Lets somebody into a vhost, on a connection that counts until the access is dropped.
+    ///
+    /// # Errors
+    ///
+    /// In RabbitMQ's order: [`Refusal::NodeConnectionLimit`], [`Refusal::NoSuchVhost`],
+    /// [`Refusal::VhostConnectionLimit`], [`Refusal::UserConnectionLimit`],
+    /// [`Refusal::VhostRefused`].
+    pub fn enter(
+        self: &Arc<Self>,
+        identity: &Identity,
+        vhost: &VhostName,
+        link: LinkId,
+    ) -> Result<Access, Refusal> {
+        let user = &identity.user;
+        let vhost = self.vhost(vhost)?;
+        let limits = ConnectionLimits {
+            node: self.settings.connections_max,
+            vhost: vhost.metadata().limits.connections_max,
+            user: user.limits.connections_max.or(self.settings.user_connections_max),
+        };
+        let seat = self.admission.enter(vhost.name(), &user.name, limits)?;
+        Access::new(Arc::clone(self), vhost, &user.name, link, Some(seat))
+    }
+
+    /// Lets somebody into a vhost for a single request of the management API.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchVhost`], [`Refusal::VhostRefused`].
+    pub fn visit(
+        self: &Arc<Self>,
+        identity: &Identity,
+        vhost: &VhostName,
+    ) -> Result<Access, Refusal> {
+        let vhost = self.vhost(vhost)?;
+        Access::new(Arc::clone(self), vhost, &identity.user.name, OPERATOR_LINK, None)
+    }
+
+    pub(crate) fn vhost(&self, name: &VhostName) -> Result<Arc<Vhost>, Refusal> {
+        let vhost = self.vhosts.read().get(name).cloned();
+        vhost.ok_or_else(|| Refusal::NoSuchVhost(name.clone()))
+    }
+
+    /// Notes that a mandatory message came back to its publisher.
+    pub fn count_returned(&self) {
+        self.counters.add(Count::Returned, 1);
+    }
+
+    /// Notes that a publish was confirmed, one way or the other.
+    pub fn count_confirmed(&self) {
+        self.counters.add(Count::Confirmed, 1);
+    }
+
+    /// Notes that so many messages were read from streams.
+    pub fn count_followed(&self, messages: u64) {
+        self.counters.add(Count::Followed, messages);
+    }
+
+    /// Carries out what follows from a turn until nothing does any more, then wakes each receiver.
+    pub fn finish(&self, turn: &mut Turn) {
+        while !turn.follow_ups.is_empty() {
+            for follow_up in std::mem::take(&mut turn.follow_ups) {
+                match follow_up {
+                    FollowUp::Delete(queue) => self.forget_queue(&queue),
+                    FollowUp::Tick(queue, at) => self.timers.add(at, &queue),
+                    FollowUp::DeadLetter { queue, message, reason } => {
+                        self.dead_letter(turn, &queue, &message, reason);
+                    }
+                }
+            }
+        }
+        turn.wakes.wake_all();
+    }
+
+    fn forget_queue(&self, queue: &Arc<Queue>) {
+        let Ok(vhost) = self.vhost(queue.vhost()) else { return };
+        let is_forgotten = vhost.change().forget_queue(queue);
+        if is_forgotten {
+            self.count_deleted(queue);
+        }
+    }
+
+    /// Keeps the totals of a queue that is gone.
+    pub(crate) fn count_deleted(&self, queue: &Queue) {
+        let totals = queue.counts().totals;
+        crate::view::add_totals(&mut self.past.lock(), totals);
+        self.counters.add(Count::QueuesDeleted, 1);
+    }
+
+    /// Publishes a dead message to the dead-letter exchange of its queue, if both are there.
+    fn dead_letter(
+        &self,
+        turn: &mut Turn,
+        queue: &Arc<Queue>,
+        message: &Arc<Message>,
+        reason: DeathReason,
+    ) {
+        let Some(to) = queue.limits().dead_letter else { return };
+        let Ok(vhost) = self.vhost(queue.vhost()) else { return };
+        let death = Death {
+            queue: queue.name(),
+            reason,
+            at_unix_seconds: unix_seconds(),
+            has_own_key: to.key.is_some(),
+        };
+        let (properties, marks) = dead_letter::death(message, death);
+        let key = to.key.or_else(|| RoutingKey::parse(message.routing_key()).ok());
+        let Some(key) = key else { return };
+        let copy = Arc::new(message.republished(to.exchange.clone(), &key, &properties, marks));
+        // What a publisher may not say has been refused when it was published.
+        let further = routing::selected_keys(&copy).unwrap_or_default();
+        let address = Address::new(&copy, copy.routing_key(), &further.keys);
+        let targets = {
+            let topology = vhost.look();
+            let Some(exchange) = topology.exchange(&to.exchange) else { return };
+            topology.route(exchange, &address)
+        };
+        let Targets { queues, streams } = targets;
+        for target in queues {
+            let is_looping = reason != DeathReason::Rejected
+                && dead_letter::is_cycle(&properties, target.name());
+            if !is_looping {
+                target.publish(turn, &copy);
+            }
+        }
+        for stream in streams {
+            stream.publish(turn, &copy);
+        }
+    }
+
+    /// Does what is due: expires messages and queues.
+    pub fn run_due(&self, turn: &mut Turn) {
+        for queue in self.timers.due(turn.now) {
+            queue.tick(turn);
+        }
+    }
+
+    /// When something is due next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Ready once something is due earlier than [`Self::next_deadline`] said. Cancel-safe.
+    pub fn poll_earlier_deadline(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.timers.poll_earlier(context)
+    }
+}
+
+/// The link of those who have none: operators. No connection has this number.
+pub(crate) const OPERATOR_LINK: LinkId = LinkId(0);
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,18 @@
+//! Vhosts: exchanges, queues, streams, and what is bound to what.
+//!
+//! One lock guards a vhost's topology. A change holds it for the length of its own path; a publish
+//! reads it, collects its targets, and lets go before it touches any of them. No other lock is ever
+//! taken under it.
+
+mod bindings;
+mod predeclared;
+mod routing;
+mod streams;
+mod topology;
+#[expect(clippy::module_inception, reason = "the room is named after its main noun")]
+mod vhost;
+
+pub(crate) use routing::Targets;
+pub(crate) use topology::{Target, Topology};
+pub use vhost::{VhostLimits, VhostMetadata};
+pub(crate) use vhost::Vhost;

@@ -1,0 +1,114 @@
+//! Streams of a vhost: one for all topic subscriptions with the same exchange and binding key.
+//!
+//! A stream is bound at its first follower and unbound with its last. As no stream is looked at
+//! under the topology's lock, whoever unbinds one looks at it in between, and makes sure afterwards
+//! that nobody has begun to follow it meanwhile.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use model::{ExchangeName, RoutingKey};
+
+use super::topology::{Target, Topology};
+use crate::stream::Stream;
+
+/// The streams of a vhost.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    by_binding: HashMap<(ExchangeName, RoutingKey), Followed, RandomState>,
+}
+
+#[derive(Debug)]
+struct Followed {
+    stream: Arc<Stream>,
+    /// How often somebody has begun to follow.
+    begun: u64,
+    /// How many of those have not subscribed yet.
+    joining: u32,
+}
+
+/// What was seen of a stream that seems to be unused.
+#[derive(Clone, Debug)]
+pub(super) struct Sighting {
+    pub(super) stream: Arc<Stream>,
+    begun: u64,
+}
+
+impl Streams {
+    /// All streams with the bindings that feed them, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ExchangeName, &RoutingKey, &Arc<Stream>)> {
+        self.by_binding.iter().map(|((source, key), followed)| (source, key, &followed.stream))
+    }
+
+    /// Forgets the streams of an exchange that is gone; their followers hear nothing more.
+    pub(super) fn forget_exchange(&mut self, name: &ExchangeName) {
+        self.by_binding.retain(|(source, _), _| source != name);
+    }
+
+    fn of(&mut self, source: &ExchangeName, key: &RoutingKey) -> Option<&mut Followed> {
+        self.by_binding.get_mut(&(source.clone(), key.clone()))
+    }
+}
+
+impl Topology {
+    /// All streams.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Begins to follow: the stream stays bound at least until [`Self::end_joining`]. A stream that
+    /// does not exist is made and bound; `None` if there is no such exchange.
+    pub(crate) fn begin_joining(
+        &mut self,
+        source: &ExchangeName,
+        key: &RoutingKey,
+        make: impl FnOnce() -> Stream,
+    ) -> Option<Arc<Stream>> {
+        let exchange = self.exchanges.get_mut(source)?;
+        let binding = (source.clone(), key.clone());
+        let followed = self.streams.by_binding.entry(binding).or_insert_with(|| {
+            let stream = Arc::new(make());
+            exchange.attach(key, Target::Stream(Arc::clone(&stream)));
+            Followed { stream, begun: 0, joining: 0 }
+        });
+        followed.begun += 1;
+        followed.joining += 1;
+        Some(Arc::clone(&followed.stream))
+    }
+
+    /// Notes that somebody who began to follow that very stream has subscribed.
+    pub(crate) fn end_joining(
+        &mut self,
+        source: &ExchangeName,
+        key: &RoutingKey,
+        stream: &Arc<Stream>,
+    ) {
+        if let Some(followed) = self.streams.of(source, key)
+            && Arc::ptr_eq(&followed.stream, stream)
+        {
+            followed.joining = followed.joining.saturating_sub(1);
+        }
+    }
+
+    /// A stream that nobody is just joining.
+    pub(super) fn sight(&mut self, source: &ExchangeName, key: &RoutingKey) -> Option<Sighting> {
+        let followed = self.streams.of(source, key).filter(|followed| followed.joining == 0)?;
+        Some(Sighting { stream: Arc::clone(&followed.stream), begun: followed.begun })
+    }
+
+    /// Unbinds a stream that was found unused, unless somebody has begun to follow it since.
+    pub(super) fn leave(&mut self, source: &ExchangeName, key: &RoutingKey, seen: &Sighting) {
+        let binding = (source.clone(), key.clone());
+        let Some(followed) = self.streams.by_binding.get(&binding) else { return };
+        if followed.begun != seen.begun || !Arc::ptr_eq(&followed.stream, &seen.stream) {
+            return;
+        }
+        if let Some(followed) = self.streams.by_binding.remove(&binding)
+            && let Some(exchange) = self.exchanges.get_mut(source)
+        {
+            exchange.detach(key, &Target::Stream(followed.stream));
+        }
+        self.remove_if_unused(source);
+    }
+}
