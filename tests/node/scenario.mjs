@@ -121,9 +121,9 @@ async function open(context, user) {
   const url = pathToFileURL(`${examples}/pages/${name}.html`);
   url.search = new URLSearchParams({ user, url: wsUrl });
   await page.goto(url.href);
-  // Subscriptions are answered in order: when this one is ready, the page's own are.
+  // Subscriptions are answered in order: when this one is ready, the page's own are. Inside,
+  // `page` is the example's own global.
   const ready = page.evaluate(async (exchange) => {
-    // eslint-disable-next-line no-undef -- `page` is the example's own global.
     await page.client.subscribe(`/exchange/${exchange}/behind.all`, () => {}).ready;
   }, name);
   await within(ready, `${name}.html as user ${user}`);

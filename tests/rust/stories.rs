@@ -18,6 +18,11 @@ fn a_php_back_end_declares_publishes_consumes_and_acknowledges() {
 }
 
 #[test]
+fn a_c_client_declares_publishes_gets_and_consumes() {
+    holds("shell/amqp_tools.sh");
+}
+
+#[test]
 fn a_job_goes_to_one_worker_and_back_when_refused() {
     holds("node/work_queue.mjs");
 }

@@ -74,6 +74,7 @@ fn interpreter(story: &Path) -> PathBuf {
     match story.extension().and_then(|extension| extension.to_str()) {
         Some("mjs") => "node".into(),
         Some("php") => "php".into(),
+        Some("sh") => "sh".into(),
         Some("py") => env::var_os("STORIES_PYTHON").map_or_else(venv, PathBuf::from),
         other => panic!("no interpreter for {other:?}"),
     }
