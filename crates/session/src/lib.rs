@@ -4,9 +4,17 @@
 //! `stomp` are strangers to each other; WebSocket is a transport.
 
 pub mod action;
+pub mod amqp;
+pub mod driver;
 pub mod outbox;
 pub mod session;
+pub mod shutdown;
+pub mod transport;
+pub mod websocket;
 
 pub use action::{Actions, Close};
+pub use driver::Driver;
 pub use outbox::{Framing, Outbox};
 pub use session::Session;
+pub use shutdown::{Shutdown, Watch};
+pub use transport::Transport;
