@@ -113,6 +113,11 @@ fn the_management_api_tells_what_is_there() {
 }
 
 #[test]
+fn topic_subscriptions_look_like_queues_and_go_with_their_page() {
+    holds("node/subscription_queues.mjs");
+}
+
+#[test]
 fn a_thousand_messages_arrive_in_order() {
     holds("node/thousand_in_order.mjs");
 }
