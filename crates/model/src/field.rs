@@ -123,8 +123,7 @@ impl FieldValue {
 
     /// The text, if this is a long string in UTF-8.
     pub fn as_str(&self) -> Option<&str> {
-        self.as_string()
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.as_string().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
     /// The elements, if this is an array.
@@ -184,10 +183,7 @@ impl PartialEq for FieldValue {
             (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
             (
                 Self::Decimal { scale, value },
-                Self::Decimal {
-                    scale: other_scale,
-                    value: other_value,
-                },
+                Self::Decimal { scale: other_scale, value: other_value },
             ) => scale == other_scale && value == other_value,
             (Self::LongString(a), Self::LongString(b)) | (Self::Binary(a), Self::Binary(b)) => {
                 a == b
@@ -271,9 +267,7 @@ impl FieldTable {
 
     /// The first value of that name.
     pub fn get(&self, name: &str) -> Option<&FieldValue> {
-        self.iter()
-            .find(|(found, _)| found.as_bytes() == name.as_bytes())
-            .map(|(_, value)| value)
+        self.iter().find(|(found, _)| found.as_bytes() == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// Adds an entry at the end, even if the name is there already.
@@ -285,11 +279,7 @@ impl FieldTable {
     ///
     /// A name longer than a short string is cut.
     pub fn set(&mut self, name: &str, value: FieldValue) {
-        match self
-            .0
-            .iter_mut()
-            .find(|(found, _)| found.as_bytes() == name.as_bytes())
-        {
+        match self.0.iter_mut().find(|(found, _)| found.as_bytes() == name.as_bytes()) {
             Some((_, current)) => *current = value,
             None => self.0.push((ShortString::truncated(name), value)),
         }
@@ -388,10 +378,7 @@ mod tests {
         assert_eq!(table.get("b"), Some(&FieldValue::I32(1)));
         let mut sorted = table.clone();
         sorted.sort();
-        let names: Vec<_> = sorted
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let names: Vec<_> = sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(names, ["a=3", "b=1"]);
         assert_eq!(table.remove("b"), Some(FieldValue::I32(1)));
         assert_eq!((table.len(), table.get("b")), (1, None));

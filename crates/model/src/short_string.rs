@@ -30,9 +30,7 @@ impl ShortString {
     pub fn parse(bytes: impl AsRef<[u8]>) -> Result<Self, ShortStringError> {
         match bytes.as_ref() {
             bytes if bytes.len() <= Self::BYTES_MAX => Ok(Self(bytes.into())),
-            bytes => Err(ShortStringError {
-                found_bytes: bytes.len(),
-            }),
+            bytes => Err(ShortStringError { found_bytes: bytes.len() }),
         }
     }
 
@@ -76,14 +74,8 @@ mod tests {
 
     #[test]
     fn a_short_string_holds_255_bytes_and_no_more() {
-        assert_eq!(
-            ShortString::parse([b'a'; 255]).map(|s| s.as_bytes().len()),
-            Ok(255)
-        );
-        assert_eq!(
-            ShortString::parse([b'a'; 256]),
-            Err(ShortStringError { found_bytes: 256 })
-        );
+        assert_eq!(ShortString::parse([b'a'; 255]).map(|s| s.as_bytes().len()), Ok(255));
+        assert_eq!(ShortString::parse([b'a'; 256]), Err(ShortStringError { found_bytes: 256 }));
     }
 
     #[test]

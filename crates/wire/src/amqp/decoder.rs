@@ -28,26 +28,15 @@ pub fn decode(
     };
     if frame_bytes_max != 0 && payload_bytes > frame_bytes_max {
         let limit_bytes = frame_bytes_max.saturating_sub(FRAME_OVERHEAD_BYTES as u32);
-        return Err(FrameError::TooLarge {
-            kind,
-            payload_bytes,
-            limit_bytes,
-        });
+        return Err(FrameError::TooLarge { kind, payload_bytes, limit_bytes });
     }
     let (Ok(octets), Ok(end)) = (reader.take(payload_bytes as usize), reader.u8()) else {
         return Ok(None);
     };
     if end != FRAME_END {
-        return Err(FrameError::BadEnd {
-            snippet: Snippet::of(kind, octets),
-            found: end,
-        });
+        return Err(FrameError::BadEnd { snippet: Snippet::of(kind, octets), found: end });
     }
-    let frame = Frame {
-        channel,
-        payload: decode_payload(kind, octets)?,
-        octets,
-    };
+    let frame = Frame { channel, payload: decode_payload(kind, octets)?, octets };
     let is_misplaced = match frame.payload {
         Payload::Method(_) => false,
         Payload::Header(_) | Payload::Body(_) => channel == 0,
@@ -59,23 +48,29 @@ pub fn decode(
     }
 }
 
+/// How many bytes the frame at the front of `input` takes, if its head is there.
+///
+/// To go on behind a frame that [`decode`] finds wrong within.
+pub fn frame_bytes(input: &[u8]) -> Option<usize> {
+    let (_, _, payload_bytes) = read_head(&mut Reader::new(input)).ok()?;
+    Some((payload_bytes as usize).saturating_add(FRAME_OVERHEAD_BYTES))
+}
+
 fn read_head(reader: &mut Reader<'_>) -> Result<(u8, u16, u32), Truncated> {
     Ok((reader.u8()?, reader.u16()?, reader.u32()?))
 }
 
 fn decode_payload(kind: u8, octets: &[u8]) -> Result<Payload<'_>, FrameError> {
-    let unknown = || FrameError::Unknown {
-        snippet: Snippet::of(kind, octets),
-    };
+    let unknown = || FrameError::Unknown { snippet: Snippet::of(kind, octets) };
     let mut reader = Reader::new(octets);
     match kind {
         kind if kind == FrameKind::Method as u8 => {
             let method = read_method_id(&mut reader).map_err(|_| unknown())?;
             decode_method(method, reader.rest()).map(Payload::Method)
         }
-        kind if kind == FrameKind::Header as u8 => read_header(&mut reader)
-            .map(Payload::Header)
-            .map_err(|_| unknown()),
+        kind if kind == FrameKind::Header as u8 => {
+            read_header(&mut reader).map(Payload::Header).map_err(|_| unknown())
+        }
         kind if kind == FrameKind::Body as u8 => Ok(Payload::Body(octets)),
         kind if kind == FrameKind::Heartbeat as u8 && octets.is_empty() => Ok(Payload::Heartbeat),
         _ => Err(unknown()),
@@ -83,10 +78,7 @@ fn decode_payload(kind: u8, octets: &[u8]) -> Result<Payload<'_>, FrameError> {
 }
 
 fn read_method_id(reader: &mut Reader<'_>) -> Result<MethodId, Truncated> {
-    Ok(MethodId {
-        class_id: reader.u16()?,
-        method_id: reader.u16()?,
-    })
+    Ok(MethodId { class_id: reader.u16()?, method_id: reader.u16()? })
 }
 
 fn read_header<'a>(reader: &mut Reader<'a>) -> Result<ContentHeader<'a>, Truncated> {
@@ -110,10 +102,7 @@ fn decode_method(method: MethodId, arguments: &[u8]) -> Result<Method<'_>, Frame
         ArgumentError::NotText => FrameError::NotText { method },
         ArgumentError::Malformed => {
             let shown = arguments.get(..ARGUMENT_BYTES_SHOWN).unwrap_or(arguments);
-            FrameError::Arguments {
-                method,
-                arguments: shown.into(),
-            }
+            FrameError::Arguments { method, arguments: shown.into() }
         }
     })
 }

@@ -46,19 +46,12 @@ pub fn encode_content<'a>(
 
 /// Appends the header frame of a content of class `basic`.
 pub fn encode_header(out: &mut Vec<u8>, channel: u16, properties: &[u8], body_bytes: u64) {
-    put_frame_start(
-        out,
-        FrameKind::Header,
-        channel,
-        HEADER_FIXED_BYTES + properties.len(),
-    );
+    put_frame_start(out, FrameKind::Header, channel, HEADER_FIXED_BYTES + properties.len());
     let mut fixed = [0; HEADER_FIXED_BYTES];
     let (class, rest) = fixed.split_at_mut(2);
     class.copy_from_slice(&BASIC.to_be_bytes());
     // Two octets of weight stay zero.
-    rest.split_at_mut(2)
-        .1
-        .copy_from_slice(&body_bytes.to_be_bytes());
+    rest.split_at_mut(2).1.copy_from_slice(&body_bytes.to_be_bytes());
     out.put(&fixed);
     out.put(properties);
     out.push(FRAME_END);

@@ -154,10 +154,7 @@ fn read_value(reader: &mut Reader<'_>, depth: usize) -> Result<FieldValue, Field
         b'l' | b'L' => FieldValue::I64(i64::from_be_bytes(reader.array()?)),
         b'f' => FieldValue::F32(f32::from_be_bytes(reader.array()?)),
         b'd' => FieldValue::F64(f64::from_be_bytes(reader.array()?)),
-        b'D' => FieldValue::Decimal {
-            scale: reader.u8()?,
-            value: reader.u32()?,
-        },
+        b'D' => FieldValue::Decimal { scale: reader.u8()?, value: reader.u32()? },
         b'S' => FieldValue::LongString(reader.long_slice()?.into()),
         b'x' => FieldValue::Binary(reader.long_slice()?.into()),
         b'T' => FieldValue::Timestamp(reader.u64()?),

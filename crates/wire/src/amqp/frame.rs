@@ -88,9 +88,7 @@ impl Frame<'_> {
             Payload::Body(_) => FrameKind::Body,
             Payload::Heartbeat => FrameKind::Heartbeat,
         };
-        FrameError::Unexpected {
-            snippet: Snippet::of(kind as u8, self.octets),
-        }
+        FrameError::Unexpected { snippet: Snippet::of(kind as u8, self.octets) }
     }
 }
 
@@ -198,11 +196,7 @@ impl Snippet {
     /// The start of `payload`.
     pub fn of(kind: u8, payload: &[u8]) -> Self {
         let start = payload.get(..Self::BYTES_MAX).unwrap_or(payload);
-        Self {
-            kind,
-            is_whole: start.len() == payload.len(),
-            start: start.into(),
-        }
+        Self { kind, is_whole: start.len() == payload.len(), start: start.into() }
     }
 }
 

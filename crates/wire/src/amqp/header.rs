@@ -18,11 +18,8 @@ use crate::reader::{Reader, Truncated};
 use crate::writer::Writer;
 
 /// Reads and writes properties in this format; a message that came by AMQP refers to it.
-pub static PROPERTY_CODEC: PropertyCodec = PropertyCodec {
-    decode: decode_properties,
-    facts: property_facts,
-    encode: encode_properties,
-};
+pub static PROPERTY_CODEC: PropertyCodec =
+    PropertyCodec { decode: decode_properties, facts: property_facts, encode: encode_properties };
 
 /// The property bytes of a message without properties.
 pub const NO_PROPERTIES: [u8; 2] = [0, 0];
@@ -75,10 +72,7 @@ impl<'a> Walk<'a> {
 
     fn short_string(&mut self, flag: u16) -> Result<Option<ShortString>, PropertyError> {
         let bytes = self.short(flag)?;
-        bytes
-            .map(ShortString::parse)
-            .transpose()
-            .map_err(|_| PropertyError::Truncated)
+        bytes.map(ShortString::parse).transpose().map_err(|_| PropertyError::Truncated)
     }
 
     fn end(self) -> Result<(), PropertyError> {
@@ -137,10 +131,7 @@ pub fn decode_properties(bytes: &[u8]) -> Result<Properties, PropertyError> {
     let properties = Properties {
         content_type: walk.short_string(CONTENT_TYPE)?,
         content_encoding: walk.short_string(CONTENT_ENCODING)?,
-        headers: walk
-            .read(HEADERS, Reader::long_slice)?
-            .map(decode_table)
-            .transpose()?,
+        headers: walk.read(HEADERS, Reader::long_slice)?.map(decode_table).transpose()?,
         delivery_mode: walk.read(DELIVERY_MODE, Reader::u8)?,
         priority: walk.read(PRIORITY, Reader::u8)?,
         correlation_id: walk.short_string(CORRELATION_ID)?,

@@ -56,35 +56,15 @@ fn connection_methods(m: &Material) -> Vec<Connection<'_>> {
         }),
         Connection::Secure(Secure { challenge: long }),
         Connection::SecureOk(SecureOk { response: long }),
-        Connection::Tune(Tune {
-            channel_max: n16,
-            frame_max: n32,
-            heartbeat: 60,
-        }),
-        Connection::TuneOk(TuneOk {
-            channel_max: n16,
-            frame_max: n32,
-            heartbeat: 60,
-        }),
-        Connection::Open(Open {
-            virtual_host: &m.a,
-            capabilities: b"",
-            insist: false,
-        }),
+        Connection::Tune(Tune { channel_max: n16, frame_max: n32, heartbeat: 60 }),
+        Connection::TuneOk(TuneOk { channel_max: n16, frame_max: n32, heartbeat: 60 }),
+        Connection::Open(Open { virtual_host: &m.a, capabilities: b"", insist: false }),
         Connection::OpenOk(OpenOk { known_hosts: b"" }),
-        Connection::Close(Close {
-            reply_code: 541,
-            reply_text: &m.a,
-            class_id: n16,
-            method_id: 2,
-        }),
+        Connection::Close(Close { reply_code: 541, reply_text: &m.a, class_id: n16, method_id: 2 }),
         Connection::CloseOk(CloseOk {}),
         Connection::Blocked(Blocked { reason: &m.a }),
         Connection::Unblocked(Unblocked {}),
-        Connection::UpdateSecret(UpdateSecret {
-            new_secret: long,
-            reason: &m.b,
-        }),
+        Connection::UpdateSecret(UpdateSecret { new_secret: long, reason: &m.b }),
         Connection::UpdateSecretOk(UpdateSecretOk {}),
     ]
 }
@@ -105,11 +85,7 @@ fn topology_methods(m: &Material) -> Vec<Method<'_>> {
             arguments,
         }),
         Exchange::DeclareOk(exchange::DeclareOk {}),
-        Exchange::Delete(exchange::Delete {
-            exchange: a,
-            if_unused: b0,
-            no_wait: b1,
-        }),
+        Exchange::Delete(exchange::Delete { exchange: a, if_unused: b0, no_wait: b1 }),
         Exchange::DeleteOk(exchange::DeleteOk {}),
         Exchange::Bind(exchange::Bind {
             destination: a,
@@ -138,43 +114,18 @@ fn topology_methods(m: &Material) -> Vec<Method<'_>> {
             no_wait: b4,
             arguments,
         }),
-        Queue::DeclareOk(queue::DeclareOk {
-            queue: a,
-            message_count: n32,
-            consumer_count: 2,
-        }),
-        Queue::Bind(queue::Bind {
-            queue: a,
-            exchange: b,
-            routing_key: c,
-            no_wait: b0,
-            arguments,
-        }),
+        Queue::DeclareOk(queue::DeclareOk { queue: a, message_count: n32, consumer_count: 2 }),
+        Queue::Bind(queue::Bind { queue: a, exchange: b, routing_key: c, no_wait: b0, arguments }),
         Queue::BindOk(queue::BindOk {}),
-        Queue::Purge(queue::Purge {
-            queue: a,
-            no_wait: b0,
-        }),
+        Queue::Purge(queue::Purge { queue: a, no_wait: b0 }),
         Queue::PurgeOk(queue::PurgeOk { message_count: n32 }),
-        Queue::Delete(queue::Delete {
-            queue: a,
-            if_unused: b0,
-            if_empty: b1,
-            no_wait: b2,
-        }),
+        Queue::Delete(queue::Delete { queue: a, if_unused: b0, if_empty: b1, no_wait: b2 }),
         Queue::DeleteOk(queue::DeleteOk { message_count: n32 }),
-        Queue::Unbind(queue::Unbind {
-            queue: a,
-            exchange: b,
-            routing_key: c,
-            arguments,
-        }),
+        Queue::Unbind(queue::Unbind { queue: a, exchange: b, routing_key: c, arguments }),
         Queue::UnbindOk(queue::UnbindOk {}),
     ];
     let exchanges = exchanges.into_iter().map(Method::Exchange);
-    exchanges
-        .chain(queues.into_iter().map(Method::Queue))
-        .collect()
+    exchanges.chain(queues.into_iter().map(Method::Queue)).collect()
 }
 
 fn basic_methods(m: &Material) -> Vec<Basic<'_>> {
@@ -184,11 +135,7 @@ fn basic_methods(m: &Material) -> Vec<Basic<'_>> {
     let (n16, n32, delivery_tag) = (m.number as u16, m.number as u32, m.number);
     let (exchange, routing_key) = (b.as_bytes(), m.c.as_bytes());
     vec![
-        Basic::Qos(Qos {
-            prefetch_size: 0,
-            prefetch_count: n16,
-            global: b0,
-        }),
+        Basic::Qos(Qos { prefetch_size: 0, prefetch_count: n16, global: b0 }),
         Basic::QosOk(QosOk {}),
         Basic::Consume(Consume {
             queue: a,
@@ -200,23 +147,10 @@ fn basic_methods(m: &Material) -> Vec<Basic<'_>> {
             arguments: RawTable::parse(&m.table).unwrap(),
         }),
         Basic::ConsumeOk(ConsumeOk { consumer_tag: a }),
-        Basic::Cancel(Cancel {
-            consumer_tag: a,
-            no_wait: b0,
-        }),
+        Basic::Cancel(Cancel { consumer_tag: a, no_wait: b0 }),
         Basic::CancelOk(CancelOk { consumer_tag: a }),
-        Basic::Publish(Publish {
-            exchange,
-            routing_key,
-            mandatory: b0,
-            immediate: b1,
-        }),
-        Basic::Return(Return {
-            reply_code: n16,
-            reply_text: a.as_bytes(),
-            exchange,
-            routing_key,
-        }),
+        Basic::Publish(Publish { exchange, routing_key, mandatory: b0, immediate: b1 }),
+        Basic::Return(Return { reply_code: n16, reply_text: a.as_bytes(), exchange, routing_key }),
         Basic::Deliver(Deliver {
             consumer_tag: a.as_bytes(),
             delivery_tag,
@@ -224,10 +158,7 @@ fn basic_methods(m: &Material) -> Vec<Basic<'_>> {
             exchange,
             routing_key,
         }),
-        Basic::Get(Get {
-            queue: a,
-            no_ack: b0,
-        }),
+        Basic::Get(Get { queue: a, no_ack: b0 }),
         Basic::GetOk(GetOk {
             delivery_tag,
             redelivered: b0,
@@ -236,22 +167,12 @@ fn basic_methods(m: &Material) -> Vec<Basic<'_>> {
             message_count: n32,
         }),
         Basic::GetEmpty(GetEmpty { cluster_id: b"" }),
-        Basic::Ack(Ack {
-            delivery_tag,
-            multiple: b0,
-        }),
-        Basic::Reject(Reject {
-            delivery_tag,
-            requeue: b0,
-        }),
+        Basic::Ack(Ack { delivery_tag, multiple: b0 }),
+        Basic::Reject(Reject { delivery_tag, requeue: b0 }),
         Basic::RecoverAsync(RecoverAsync { requeue: b0 }),
         Basic::Recover(Recover { requeue: b0 }),
         Basic::RecoverOk(RecoverOk {}),
-        Basic::Nack(Nack {
-            delivery_tag,
-            multiple: b0,
-            requeue: b1,
-        }),
+        Basic::Nack(Nack { delivery_tag, multiple: b0, requeue: b1 }),
     ]
 }
 
@@ -260,9 +181,7 @@ fn small_methods(m: &Material) -> Vec<Method<'_>> {
     let n16 = m.number as u16;
     let channels = vec![
         Channel::Open(channel::Open { out_of_band: b"" }),
-        Channel::OpenOk(channel::OpenOk {
-            channel_id: LongString(b""),
-        }),
+        Channel::OpenOk(channel::OpenOk { channel_id: LongString(b"") }),
         Channel::Flow(channel::Flow { active: b0 }),
         Channel::FlowOk(channel::FlowOk { active: b0 }),
         Channel::Close(channel::Close {
@@ -292,11 +211,7 @@ fn small_methods(m: &Material) -> Vec<Method<'_>> {
         Method::Tx(Tx::Rollback(tx::Rollback {})),
         Method::Tx(Tx::RollbackOk(tx::RollbackOk {})),
     ];
-    channels
-        .into_iter()
-        .map(Method::Channel)
-        .chain(others)
-        .collect()
+    channels.into_iter().map(Method::Channel).chain(others).collect()
 }
 
 fn all_methods(m: &Material) -> Vec<Method<'_>> {
@@ -371,14 +286,7 @@ fn field_table() -> impl Strategy<Value = FieldTable> {
 
 fn properties() -> impl Strategy<Value = Properties> {
     let short = || prop::option::of(short_string());
-    let first = (
-        short(),
-        short(),
-        prop::option::of(field_table()),
-        short(),
-        short(),
-        short(),
-    );
+    let first = (short(), short(), prop::option::of(field_table()), short(), short(), short());
     let second = (short(), short(), short(), short(), short());
     let numbers = any::<(Option<u8>, Option<u8>, Option<u64>)>();
     (first, second, numbers).prop_map(|(first, second, numbers)| Properties {
@@ -401,24 +309,11 @@ fn properties() -> impl Strategy<Value = Properties> {
 
 fn material() -> impl Strategy<Value = Material> {
     let texts = (text(), text(), text());
-    let rest = (
-        any::<Vec<u8>>(),
-        any::<u64>(),
-        any::<[bool; 5]>(),
-        field_table(),
-    );
+    let rest = (any::<Vec<u8>>(), any::<u64>(), any::<[bool; 5]>(), field_table());
     (texts, rest).prop_map(|((a, b, c), (long, number, bits, table))| {
         let mut entries = Vec::new();
         encode_entries(&table, &mut entries);
-        Material {
-            a,
-            b,
-            c,
-            long,
-            number,
-            bits,
-            table: entries,
-        }
+        Material { a, b, c, long, number, bits, table: entries }
     })
 }
 
@@ -497,12 +392,9 @@ fn arguments_stand_in_the_standards_order() {
         "consumer_tag: \"first\", delivery_tag: 7, redelivered: true, exchange: \"second\", \
          routing_key: \"third\"",
     ] {
-        let found = shown.iter().any(|shown| {
-            shown
-                .replace("ShortString(", "")
-                .replace(')', "")
-                .contains(expected)
-        });
+        let found = shown
+            .iter()
+            .any(|shown| shown.replace("ShortString(", "").replace(')', "").contains(expected));
         assert!(found, "{expected} not in {shown:#?}");
     }
 }
@@ -512,10 +404,7 @@ fn sender_selected_keys_are_noticed_at_the_top_only() {
     let with = |name: &str, value| {
         let mut headers = FieldTable::new();
         headers.set(name, value);
-        Properties {
-            headers: Some(headers),
-            ..Properties::default()
-        }
+        Properties { headers: Some(headers), ..Properties::default() }
     };
     let nested = with("CC", FieldValue::Void).headers.unwrap();
     for (properties, expected) in [
@@ -525,10 +414,7 @@ fn sender_selected_keys_are_noticed_at_the_top_only() {
         (with("x", FieldValue::Table(nested)), false),
     ] {
         let encoded = encode_properties(&properties);
-        assert_eq!(
-            property_facts(&encoded).unwrap().has_sender_selected,
-            expected
-        );
+        assert_eq!(property_facts(&encoded).unwrap().has_sender_selected, expected);
     }
 }
 
@@ -537,15 +423,9 @@ fn a_property_list_ends_where_it_ends() {
     assert_eq!(property_facts(&[]), Err(PropertyError::Truncated));
     assert_eq!(property_facts(&[0, 3]), Ok(Default::default()));
     assert_eq!(property_facts(&[0, 0, 9]), Err(PropertyError::Trailing(1)));
-    assert_eq!(
-        property_facts(&[0x80, 0, 2, b'a']),
-        Err(PropertyError::Truncated)
-    );
+    assert_eq!(property_facts(&[0x80, 0, 2, b'a']), Err(PropertyError::Truncated));
     let unknown = [0x20, 0, 0, 0, 0, 3, 1, b'k', b'U'];
-    assert_eq!(
-        property_facts(&unknown),
-        Err(PropertyError::UnknownFieldType(b'U'))
-    );
+    assert_eq!(property_facts(&unknown), Err(PropertyError::UnknownFieldType(b'U')));
 }
 
 #[test]

@@ -109,14 +109,8 @@ mod tests {
         let text = ReplyCode::NotFound.text(&"x".repeat(300));
         assert_eq!(text.as_bytes().len(), 255);
         assert!(text.as_bytes().ends_with(b"x..."));
-        assert_eq!(
-            ReplyCode::NotFound.text(&"x".repeat(243)).as_bytes().last(),
-            Some(&b'x')
-        );
-        assert_eq!(
-            ReplyCode::InternalError.text("/secret/path").to_str(),
-            Some("INTERNAL_ERROR")
-        );
+        assert_eq!(ReplyCode::NotFound.text(&"x".repeat(243)).as_bytes().last(), Some(&b'x'));
+        assert_eq!(ReplyCode::InternalError.text("/secret/path").to_str(), Some("INTERNAL_ERROR"));
     }
 
     #[test]

@@ -42,9 +42,7 @@ pub enum Mechanism {
 impl Mechanism {
     /// The mechanism of that name, exactly as in `connection.start`.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Plain, Self::AmqPlain]
-            .into_iter()
-            .find(|mechanism| mechanism.name() == name)
+        [Self::Plain, Self::AmqPlain].into_iter().find(|mechanism| mechanism.name() == name)
     }
 
     /// Its name.
@@ -82,10 +80,7 @@ impl Mechanism {
 fn read_plain(response: &[u8]) -> Option<Credentials<'_>> {
     let mut parts = response.strip_prefix(b"\0")?.split(|&byte| byte == 0);
     let (user, password) = (parts.next()?, parts.next()?);
-    let credentials = Credentials {
-        user: user.into(),
-        password: password.into(),
-    };
+    let credentials = Credentials { user: user.into(), password: password.into() };
     parts.next().is_none().then_some(credentials)
 }
 
@@ -95,10 +90,7 @@ fn read_amqplain(response: &[u8]) -> Option<Credentials<'static>> {
         FieldValue::LongString(bytes) | FieldValue::Binary(bytes) => Some(bytes.to_vec().into()),
         _ => None,
     };
-    Some(Credentials {
-        user: text("LOGIN")?,
-        password: text("PASSWORD")?,
-    })
+    Some(Credentials { user: text("LOGIN")?, password: text("PASSWORD")? })
 }
 
 #[cfg(test)]
@@ -121,13 +113,7 @@ mod tests {
 
     #[test]
     fn other_forms_are_none() {
-        for response in [
-            b"".as_slice(),
-            b"guest\0guest",
-            b"\0guest",
-            b"id\0u\0p",
-            b"\0u\0p\0",
-        ] {
+        for response in [b"".as_slice(), b"guest\0guest", b"\0guest", b"id\0u\0p", b"\0u\0p\0"] {
             assert_eq!(Mechanism::Plain.read(response), None, "{response:?}");
         }
         for response in [b"".as_slice(), b"\x05LOGINS\0\0\0\x01u", b"\x05LOGIN?"] {

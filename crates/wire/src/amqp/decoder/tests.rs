@@ -47,10 +47,7 @@ fn errors_are_worded_like_rabbitmqs() {
             raw(4, 0, b"AMQP"),
             "501 0.0 FRAME_ERROR - type 4, all octets = <<\"AMQP\">>: unknown_frame",
         ),
-        (
-            raw(8, 0, &[1]),
-            "501 0.0 FRAME_ERROR - type 8, all octets = <<1>>: unknown_frame",
-        ),
+        (raw(8, 0, &[1]), "501 0.0 FRAME_ERROR - type 8, all octets = <<1>>: unknown_frame"),
         (
             raw(1, 1, &[0, 60, 0]),
             "501 0.0 FRAME_ERROR - type 1, all octets = <<0,60,0>>: unknown_frame",
@@ -59,36 +56,21 @@ fn errors_are_worded_like_rabbitmqs() {
             raw(2, 1, &[0, 60, 0]),
             "501 0.0 FRAME_ERROR - type 2, all octets = <<0,60,0>>: unknown_frame",
         ),
-        (
-            raw(8, 1, &[]),
-            "505 0.0 UNEXPECTED_FRAME - type 8, all octets = <<>>",
-        ),
+        (raw(8, 1, &[]), "505 0.0 UNEXPECTED_FRAME - type 8, all octets = <<>>"),
         (
             raw(3, 0, &[0; 17]),
             "505 0.0 UNEXPECTED_FRAME - type 3, first 16 octets = \
              <<0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0>>",
         ),
         // §13, 21: trailing garbage.
-        (
-            raw(1, 1, &[0, 20, 0, 41, 9]),
-            "501 20.41 FRAME_ERROR - cannot decode <<9>>",
-        ),
-        (
-            raw(1, 1, &[0, 20, 0, 10, 2, b'a']),
-            "501 20.10 FRAME_ERROR - cannot decode <<2,97>>",
-        ),
+        (raw(1, 1, &[0, 20, 0, 41, 9]), "501 20.41 FRAME_ERROR - cannot decode <<9>>"),
+        (raw(1, 1, &[0, 20, 0, 10, 2, b'a']), "501 20.10 FRAME_ERROR - cannot decode <<2,97>>"),
         (
             raw(1, 1, &[0, 50, 0, 30, 0, 0, 1, 0xFF, 0]),
             "501 50.30 FRAME_ERROR - Malformed UTF-8 in shortstr",
         ),
-        (
-            raw(1, 1, &[0, 60, 0, 41]),
-            "503 60.41 COMMAND_INVALID - unknown method 60.41",
-        ),
-        (
-            raw(1, 1, &[0, 61, 0, 40]),
-            "503 61.40 COMMAND_INVALID - unknown method 61.40",
-        ),
+        (raw(1, 1, &[0, 60, 0, 41]), "503 60.41 COMMAND_INVALID - unknown method 60.41"),
+        (raw(1, 1, &[0, 61, 0, 40]), "503 61.40 COMMAND_INVALID - unknown method 61.40"),
     ] {
         assert_eq!(goodbye(&input), expected);
     }
@@ -97,10 +79,7 @@ fn errors_are_worded_like_rabbitmqs() {
 #[test]
 fn a_payload_may_use_the_eight_bytes_of_tolerance() {
     let largest = raw(3, 1, &[7; FRAME_BYTES_MAX as usize]);
-    assert!(matches!(
-        decode(&largest, FRAME_BYTES_MAX),
-        Ok(Some((_, 4104)))
-    ));
+    assert!(matches!(decode(&largest, FRAME_BYTES_MAX), Ok(Some((_, 4104)))));
     let larger = raw(3, 1, &[7; FRAME_BYTES_MAX as usize + 1]);
     assert!(decode(&larger, FRAME_BYTES_MAX).is_err_and(|error| error.loses_framing()));
     assert!(matches!(decode(&larger, 0), Ok(Some((_, 4105)))));
@@ -117,10 +96,7 @@ fn a_publish_may_name_what_is_not_utf_8() {
     let mut input = Vec::new();
     encode_method(&mut input, 7, &publish);
     let (frame, bytes) = decode(&input, FRAME_BYTES_MAX).unwrap().unwrap();
-    assert_eq!(
-        frame.payload,
-        Payload::Method(Method::Basic(basic::Basic::Publish(publish)))
-    );
+    assert_eq!(frame.payload, Payload::Method(Method::Basic(basic::Basic::Publish(publish))));
     assert_eq!((frame.channel, bytes), (7, input.len()));
 }
 
@@ -137,18 +113,9 @@ fn a_body_is_cut_into_frames_of_the_agreed_size() {
         (3 * piece_bytes, vec![4088; 3]),
     ] {
         let body = vec![b'x'; body_bytes];
-        let content = Content {
-            properties: &NO_PROPERTIES,
-            body: &body,
-        };
+        let content = Content { properties: &NO_PROPERTIES, body: &body };
         let mut input = Vec::new();
-        encode_content(
-            &mut input,
-            1,
-            &basic::Publish::default(),
-            content,
-            FRAME_BYTES_MAX,
-        );
+        encode_content(&mut input, 1, &basic::Publish::default(), content, FRAME_BYTES_MAX);
         let mut found = Vec::new();
         for_each_frame(&input, |frame| match frame.payload {
             Payload::Body(piece) => found.push(piece.len()),
@@ -171,20 +138,10 @@ fn conversation() -> Vec<u8> {
     let mut input = Vec::new();
     encode_method(&mut input, 1, &channel::Open::default());
     encode_heartbeat(&mut input);
-    let declare = queue::Declare {
-        queue: "tasks",
-        durable: true,
-        ..Default::default()
-    };
+    let declare = queue::Declare { queue: "tasks", durable: true, ..Default::default() };
     encode_method(&mut input, 1, &declare);
-    let publish = basic::Publish {
-        routing_key: b"tasks",
-        ..Default::default()
-    };
-    let content = Content {
-        properties: &[0x10, 0, 2],
-        body: &[1; 100],
-    };
+    let publish = basic::Publish { routing_key: b"tasks", ..Default::default() };
+    let content = Content { properties: &[0x10, 0, 2], body: &[1; 100] };
     encode_content(&mut input, 1, &publish, content, FRAME_BYTES_MAX);
     input
 }

@@ -25,10 +25,7 @@ pub struct MethodId {
 
 impl MethodId {
     /// No method: what a close says that no method caused.
-    pub const NONE: Self = Self {
-        class_id: 0,
-        method_id: 0,
-    };
+    pub const NONE: Self = Self { class_id: 0, method_id: 0 };
 }
 
 impl fmt::Display for MethodId {
