@@ -213,7 +213,7 @@ impl Broker {
     /// Keeps the totals of a queue that is gone.
     pub(crate) fn count_deleted(&self, queue: &Queue) {
         let totals = queue.counts().totals;
-        crate::view::add_totals(&mut self.past.lock(), totals);
+        crate::listing::add_totals(&mut self.past.lock(), totals);
         self.counters.add(Count::QueuesDeleted, 1);
     }
 

@@ -9,8 +9,11 @@ pub mod auth;
 pub mod broker;
 mod exchange;
 pub mod inbox;
+pub mod listing;
 pub mod queue;
 mod routing;
+#[cfg(test)]
+mod sample;
 pub mod settings;
 pub mod stats;
 pub mod stream;

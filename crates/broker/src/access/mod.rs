@@ -40,7 +40,8 @@ pub struct Access {
     /// The generation of rights that `grants` was found in.
     generation: u64,
     judged: Judged,
-    _seat: Option<Seat>,
+    /// None for a single request of the management API.
+    seat: Option<Seat>,
 }
 
 impl Access {
@@ -61,7 +62,7 @@ impl Access {
             broker,
             vhost,
             link,
-            _seat: seat,
+            seat,
         })
     }
 

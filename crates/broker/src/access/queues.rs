@@ -139,7 +139,7 @@ impl Access {
     }
 
     /// Deletes a queue; gives the number of ready messages that went with it. One that does not exist
-    /// is as good as deleted. A topic subscription listed under that name is ended.
+    /// is as good as deleted. For an operator, a topic subscription listed under that name is ended.
     ///
     /// # Errors
     ///
@@ -152,7 +152,10 @@ impl Access {
         only_if: DeleteIf,
     ) -> Result<u32, Refusal> {
         self.grants()?.check_queue(Right::Configure, name)?;
-        let Ok(queue) = self.vhost.queue(name.as_str()) else { return Ok(0) };
+        let Ok(queue) = self.vhost.queue(name.as_str()) else {
+            self.end_subscription(turn, name);
+            return Ok(0);
+        };
         queue.check_access(Some(self.link))?;
         let messages = queue.delete(turn, only_if)?;
         let is_forgotten = self.vhost.change().forget_queue(&queue);
@@ -160,6 +163,23 @@ impl Access {
             self.broker.count_deleted(&queue);
         }
         Ok(messages)
+    }
+
+    /// Ends the topic subscription that is listed as a queue of that name. Operators only: they see it
+    /// as a queue, and looking for it looks at every stream.
+    fn end_subscription(&self, turn: &mut Turn, name: &QueueName) {
+        if self.seat.is_some() {
+            return;
+        }
+        let streams: Vec<_> = {
+            let topology = self.vhost.look();
+            topology.streams().iter().map(|(.., stream)| Arc::clone(stream)).collect()
+        };
+        for stream in streams {
+            if stream.cancel(turn, name) {
+                return;
+            }
+        }
     }
 
     /// Drops the ready messages of a queue; gives their number.

@@ -193,16 +193,6 @@ impl<T: Clone + PartialEq> Exchange<T> {
             same_key.iter().map(move |bound| (destination, key, &bound.arguments))
         })
     }
-
-    /// The arguments of what is bound to `destination` by `key`.
-    pub(crate) fn arguments_of(
-        &self,
-        destination: &Destination,
-        key: &RoutingKey,
-    ) -> impl Iterator<Item = &FieldTable> {
-        let same_key = self.bindings.get(&(destination.clone(), key.clone()));
-        same_key.into_iter().flatten().map(|bound| &bound.arguments)
-    }
 }
 
 impl<T: PartialEq> Table<T> {

@@ -126,21 +126,6 @@ impl Topology {
             })
         })
     }
-
-    /// The bindings made by name that lead to `destination`, by source and key.
-    pub(crate) fn bindings_to(&self, destination: &Destination) -> Vec<Binding> {
-        let mut all = Vec::new();
-        for (source, key) in self.incoming.get(destination).into_iter().flatten() {
-            let Some(exchange) = self.exchanges.get(source) else { continue };
-            all.extend(exchange.arguments_of(destination, key).map(|arguments| Binding {
-                source: source.clone(),
-                destination: destination.clone(),
-                key: key.clone(),
-                arguments: arguments.clone(),
-            }));
-        }
-        all
-    }
 }
 
 /// Arguments in the order that makes two bindings the same.
