@@ -1,7 +1,7 @@
 //! A turn: one batch of work brought to the broker by a session, a timer or an operator.
 //!
-//! Whoever brings work makes a turn, hands it to every call, and at the end carries out what follows
-//! from it ([`crate::Broker::finish`]) and wakes each receiver once.
+//! Whoever brings work makes a turn, hands it to every call, and at the end carries out what
+//! follows from it ([`crate::Broker::finish`]) and wakes each receiver once.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -27,12 +27,7 @@ pub struct Turn {
 impl Turn {
     /// A turn that happens at `now`.
     pub fn new(now: Instant) -> Self {
-        Self {
-            now,
-            wakes: Wakes::default(),
-            follow_ups: Vec::new(),
-            effects: Vec::new(),
-        }
+        Self { now, wakes: Wakes::default(), follow_ups: Vec::new(), effects: Vec::new() }
     }
 }
 

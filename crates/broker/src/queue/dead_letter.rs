@@ -128,7 +128,7 @@ mod tests {
     use model::{ExchangeName, RoutingKey};
 
     use super::*;
-    use crate::queue::sample;
+    use crate::sample;
 
     fn queue(name: &str) -> QueueName {
         QueueName::parse(name).unwrap()

@@ -14,8 +14,6 @@ mod expiry;
 mod handle;
 mod limits;
 mod ready;
-#[cfg(test)]
-pub(crate) mod sample;
 mod state;
 mod unacked;
 mod view;

@@ -383,3 +383,5 @@ mod random;
 mod script;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod witness;

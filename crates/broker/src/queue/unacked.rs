@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::queue::expiry::Expiry;
     use crate::queue::ready::Entry;
-    use crate::queue::sample;
+    use crate::sample;
 
     fn outstanding(sequence: u64, link: u64) -> Outstanding {
         let message = sample::message("k", b"123", Marks::default());
@@ -185,13 +185,15 @@ mod tests {
             for (sequence, link, is_insert) in steps {
                 if is_insert {
                     // A sequence is outstanding only once.
-                    if !expected.contains(&(sequence, 1 - link)) && expected.insert((sequence, link)) {
+                    let is_elsewhere = expected.contains(&(sequence, 1 - link));
+                    if !is_elsewhere && expected.insert((sequence, link)) {
                         unacked.insert(outstanding(sequence, link));
                     }
                 } else {
                     let was_there = expected.remove(&(sequence, link));
                     let removed = unacked.remove(LinkId(link), sequence);
-                    prop_assert_eq!(removed.map(|it| it.taken.entry.sequence), was_there.then_some(sequence));
+                    let removed = removed.map(|it| it.taken.entry.sequence);
+                    prop_assert_eq!(removed, was_there.then_some(sequence));
                 }
                 let sequences: Vec<u64> = expected.iter().map(|(sequence, _)| *sequence).collect();
                 prop_assert_eq!(unacked.sequences(), sequences);

@@ -6,7 +6,7 @@ use model::{ConsumerTag, FieldValue, Marks};
 
 use super::*;
 use crate::inbox::Inbox;
-use crate::queue::sample;
+use crate::sample;
 use crate::turn::DeathReason;
 
 const LINK: LinkId = LinkId(1);

@@ -28,7 +28,7 @@ use crate::queue::command::Command;
 use crate::queue::consumers::ConsumerSpec;
 use crate::queue::effect::Effect;
 use crate::queue::limits::{DeadLetterTarget, Limits, Overflow};
-use crate::queue::sample;
+use crate::sample;
 
 /// Runs `script` and compares what came out.
 #[track_caller]

@@ -17,7 +17,7 @@ use super::super::cursor::{Cursor, CursorSpec};
 use super::super::retention::{CursorLimits, StreamLimits};
 use super::Stream;
 use crate::inbox::{Inbound, Inbox};
-use crate::queue::sample;
+use crate::sample;
 use crate::turn::Turn;
 
 #[track_caller]
