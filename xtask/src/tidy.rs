@@ -9,6 +9,8 @@ mod wording;
 
 use std::fmt;
 
+use source::Source;
+
 use crate::command::root;
 use crate::failure::{Failure, Outcome};
 use crate::report;
@@ -63,9 +65,13 @@ pub(crate) fn tidy() -> Outcome {
 
 fn find(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let tests = test_paths(files);
     for file in files {
         if file.extension() == "rs" {
-            let source = source::Source::read(&file.text);
+            let source = match tests.iter().any(|path| is_of(file, path)) {
+                true => Source::read_tests(&file.text),
+                false => Source::read(&file.text),
+            };
             size::check(file, &source, &mut findings);
             wording::check_rust(file, &source, &mut findings);
             testing::check_rust(file, &source, &mut findings);
@@ -80,8 +86,55 @@ fn find(files: &[File]) -> Vec<Finding> {
     findings
 }
 
+/// Modules, as paths without their ending, that hold nothing but tests: the `tests` folders that
+/// cargo knows, and what is declared below a `#[cfg(test)]`.
+fn test_paths(files: &[File]) -> Vec<String> {
+    let mut paths = vec!["tests".to_owned()];
+    for file in files.iter().filter(|file| file.extension() == "rs") {
+        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+        if let Some((package, _)) = file.path.split_once("/tests/") {
+            paths.push(format!("{package}/tests"));
+        }
+        let home = match name {
+            "lib.rs" | "main.rs" | "mod.rs" => folder.to_owned(),
+            name => format!("{folder}/{}", name.trim_end_matches(".rs")),
+        };
+        let modules = Source::read(&file.text);
+        let modules = modules.test_modules();
+        paths.extend(modules.iter().map(|module| format!("{home}/{module}")));
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// Is the file this module, or below it?
+fn is_of(file: &File, module: &str) -> bool {
+    file.path.strip_suffix(".rs") == Some(module) || file.is_under(module)
+}
+
 /// For the rules' tests: a file that was never on a disk.
 #[cfg(test)]
 fn file(path: &str, text: &str) -> File {
     File { path: path.to_owned(), text: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_declared_for_tests_is_test_with_all_below_it() {
+        let files = [
+            file("crates/a/src/queue.rs", "//! Q.\n#[cfg(test)]\nmod random;\nmod state;\n"),
+            file("crates/a/tests/story.rs", "//! S.\n"),
+        ];
+        let tests = test_paths(&files);
+        let is_test = |path: &str| tests.iter().any(|test| is_of(&file(path, ""), test));
+        assert!(is_test("crates/a/src/queue/random.rs"));
+        assert!(is_test("crates/a/src/queue/random/model.rs"));
+        assert!(is_test("crates/a/tests/story.rs"));
+        assert!(is_test("tests/rust/main.rs"));
+        assert!(!is_test("crates/a/src/queue/state.rs"));
+    }
 }

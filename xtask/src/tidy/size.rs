@@ -13,13 +13,13 @@ const COLUMNS_MAX: usize = 100;
 
 pub(super) fn check(file: &File, source: &Source<'_>, findings: &mut Vec<Finding>) {
     let own = source.lines.iter().filter(|line| !line.is_test).count();
-    if own > FILE_LINES_MAX && !is_all_test(file) {
+    if own > FILE_LINES_MAX {
         let rule =
             format!("{own} lines without tests, at most {FILE_LINES_MAX}: which noun leaves?");
         findings.push(Finding::in_file(file, rule));
     }
     for function in source.functions() {
-        if function.lines > FUNCTION_LINES_MAX && !function.head.is_test && !is_all_test(file) {
+        if function.lines > FUNCTION_LINES_MAX && !function.head.is_test {
             let rule =
                 format!("a function of {} lines, at most {FUNCTION_LINES_MAX}", function.lines);
             findings.push(Finding::at(file, function.head.number, rule));
@@ -32,11 +32,6 @@ pub(super) fn check(file: &File, source: &Source<'_>, findings: &mut Vec<Finding
             findings.push(Finding::at(file, line.number, rule));
         }
     }
-}
-
-/// Does the file hold nothing but tests?
-pub(super) fn is_all_test(file: &File) -> bool {
-    file.name() == "tests.rs" || file.path.contains("/tests/") || file.is_under("tests")
 }
 
 #[cfg(test)]
@@ -60,7 +55,10 @@ mod tests {
     fn tests_do_not_count() {
         let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    x\n".repeat(FILE_LINES_MAX));
         check_text("crates/a/src/b.rs", &tests, 0);
-        check_text("crates/a/tests/b.rs", &"x\n".repeat(FILE_LINES_MAX + 1), 0);
+        let long = "x\n".repeat(FILE_LINES_MAX + 1);
+        let mut findings = Vec::new();
+        check(&file("crates/a/tests/b.rs", &long), &Source::read_tests(&long), &mut findings);
+        assert_eq!(findings, []);
     }
 
     #[test]

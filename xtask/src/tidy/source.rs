@@ -9,7 +9,7 @@ pub(super) struct Line<'a> {
     pub(super) number: usize,
     /// As written.
     pub(super) text: &'a str,
-    /// Inside a `#[cfg(test)]` item.
+    /// Inside a `#[cfg(test)]` item, or in a file that is one.
     pub(super) is_test: bool,
 }
 
@@ -61,6 +61,23 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
+    /// Splits a file that holds nothing but tests into lines.
+    pub(super) fn read_tests(text: &'a str) -> Self {
+        let lines = text.lines().enumerate();
+        let lines = lines.map(|(index, text)| Line { number: index + 1, text, is_test: true });
+        Self { lines: lines.collect() }
+    }
+
+    /// The names of the test modules that are files of their own: `#[cfg(test)] mod name;`.
+    pub(super) fn test_modules(&self) -> Vec<&'a str> {
+        let declared = self.lines.windows(2).filter_map(|pair| {
+            let [attribute, module] = pair else { return None };
+            let name = module.trimmed().strip_prefix("mod ")?.strip_suffix(';')?;
+            (attribute.trimmed() == "#[cfg(test)]").then_some(name)
+        });
+        declared.collect()
+    }
+
     /// Splits a file into lines and marks the test items.
     pub(super) fn read(text: &'a str) -> Self {
         let mut lines: Vec<Line<'a>> = text
@@ -131,6 +148,7 @@ mod tests {
     #[test]
     fn a_tests_module_elsewhere_is_one_line() {
         let source = Source::read("#[cfg(test)]\nmod tests;\nmod other;\n");
+        assert_eq!(source.test_modules(), ["tests"]);
         let marks: Vec<bool> = source.lines.iter().map(|line| line.is_test).collect();
         assert_eq!(marks, [true, true, false]);
     }

@@ -1,7 +1,6 @@
 //! Tests run, assert and do not sleep.
 
 use super::Finding;
-use super::size::is_all_test;
 use super::source::Source;
 use crate::tree::File;
 
@@ -17,10 +16,9 @@ pub(super) fn check_rust(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
                 findings.push(Finding::at(file, line.number, rule));
             }
         }
-        let is_test = line.is_test || is_all_test(file);
         let sleeps =
             code.contains("thread::sleep") || code.contains("time::sleep") && !clock_is_paused;
-        if is_test && sleeps {
+        if line.is_test && sleeps {
             findings.push(Finding::at(file, line.number, "a test does not sleep: move the clock"));
         }
     }
@@ -50,7 +48,11 @@ mod tests {
         let file = file(path, text);
         let mut findings = Vec::new();
         if file.extension() == "rs" {
-            check_rust(&file, &Source::read(text), &mut findings);
+            let source = match file.path.contains("/tests/") {
+                true => Source::read_tests(text),
+                false => Source::read(text),
+            };
+            check_rust(&file, &source, &mut findings);
         } else {
             check_story(&file, &mut findings);
         }

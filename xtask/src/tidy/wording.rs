@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Finding;
-use super::size::is_all_test;
 use super::source::Source;
 use crate::tree::File;
 
@@ -29,7 +28,7 @@ pub(super) fn check_rust(file: &File, source: &Source<'_>, findings: &mut Vec<Fi
             let rule = format!("a type named {name}: '{word}' says nothing, find the noun");
             findings.push(Finding::at(file, line.number, rule));
         }
-        let is_door = matches!(file.name(), "lib.rs" | "mod.rs") && !is_all_test(file);
+        let is_door = matches!(file.name(), "lib.rs" | "mod.rs");
         if is_door && !line.is_test && code.trim_start_matches("pub ").starts_with("fn ") {
             let rule = "a door holds no logic: purpose, `mod` lines and `pub use` only";
             findings.push(Finding::at(file, line.number, rule));
