@@ -2,7 +2,6 @@
 //! with everything, `window.hopwire`) and types/.
 
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(fileURLToPath(import.meta.url));
-rmSync(join(root, 'dist'), { recursive: true, force: true });
 
 const common = {
   absWorkingDir: root,
