@@ -1,7 +1,6 @@
 //! How the node tells every connection that it goes down.
 //!
-//! One flag, and the wakers of the tasks that watch it: 16 bytes per connection, looked at with one
-//! load per turn.
+//! One flag, looked at with one load per turn, and the wakers of the tasks that watch it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -18,8 +18,7 @@ use crate::shutdown::Shutdown;
 fn link() -> Link {
     let address = ([127, 0, 0, 1], 1).into();
     let peer = engine::Peer { address, local: address, protocol: "test" };
-    engine::Engine::embedded(Arc::new(broker::Broker::new(broker::Settings::default())))
-        .connect(peer)
+    engine::Engine::embedded(broker::Broker::new(broker::Settings::default())).connect(peer)
 }
 
 /// Echoes lines; some of them are orders.
