@@ -44,6 +44,7 @@ pub fn compose(
         has_sender_selected: has("CC") || has("BCC"),
         priority: properties.priority,
         expiration_ms,
+        is_dead_letter: false,
     };
     let encoded = (PROPERTY_CODEC.encode)(properties);
     let content = [key, &encoded, body].concat();

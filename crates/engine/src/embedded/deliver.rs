@@ -75,8 +75,9 @@ impl Link {
                 continue;
             };
             let read = cursor.read(&mut turn, enough - events.len(), &mut batch);
+            let delivered = batch.len() as u64;
             let mut dropped = read.dropped;
-            self.channels.count(*channel, |tally| tally.delivered += batch.len() as u64);
+            self.channels.count(*channel, |tally| tally.delivered += delivered);
             for (sequence, message) in batch.drain(..) {
                 let id_of_delivery = DeliveryId { source: NO_SOURCE, sequence };
                 events.push(Event::Delivered(Delivery {
@@ -87,6 +88,7 @@ impl Link {
                     message,
                 }));
             }
+            self.broker.count_followed(delivered);
             if read.has_more {
                 self.ready.push_back(id);
             }

@@ -1,0 +1,159 @@
+//! From the configuration to the settings of each room.
+
+use std::collections::BTreeMap;
+
+use broker::auth::{RuleSubject, Tag, UserLimits};
+use broker::stream::StreamLimits;
+use broker::{Broker, DefaultUser};
+use model::{DestinationRule, UserName, VhostName};
+use regex::Regex;
+use session::websocket::{self, Compression};
+use session::{amqp, stomp};
+
+use super::settings::{Rule, SeedUser, Settings};
+
+/// Why the configuration cannot be put into effect, though each key is good by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct ConvertError {
+    key: String,
+    reason: String,
+}
+
+fn failed(key: impl Into<String>, reason: impl ToString) -> ConvertError {
+    ConvertError { key: key.into(), reason: reason.to_string() }
+}
+
+impl Settings {
+    /// What the broker core is told.
+    ///
+    /// # Errors
+    ///
+    /// [`ConvertError`] if a name is too long.
+    pub fn broker(&self) -> Result<broker::Settings, ConvertError> {
+        let user = |key: &str, name: &str| UserName::parse(name).map_err(|error| failed(key, error));
+        let tags = self.default_user_tags.iter().filter(|(_, is_on)| **is_on);
+        let loopback = self.loopback_users.iter().filter(|(_, is_on)| **is_on);
+        Ok(broker::Settings {
+            node_name: self.node_name.as_str().into(),
+            default_vhost: VhostName::parse(&self.default_vhost)
+                .map_err(|error| failed("default_vhost", error))?,
+            default_user: Some(DefaultUser {
+                name: user("default_user", &self.default_user)?,
+                password: self.default_password.0.as_bytes().into(),
+                tags: tags.map(|(tag, _)| Tag::new(tag)).collect(),
+                permission: self.default_permission.clone(),
+            }),
+            loopback_users: loopback
+                .map(|(name, _)| user("loopback_users", name))
+                .collect::<Result<_, _>>()?,
+            message_bytes_max: self.message_bytes_max,
+            connections_max: self.connection_max,
+            user_connections_max: self.user_connection_max,
+            streams: StreamLimits {
+                messages_max: self.stream.messages_max,
+                bytes_max: self.stream.bytes_max,
+            },
+        })
+    }
+
+    /// Makes the further users, and sets the destination rules.
+    ///
+    /// # Errors
+    ///
+    /// [`ConvertError`] if a name or a pattern is none.
+    pub fn seed(&self, broker: &Broker) -> Result<(), ConvertError> {
+        for (name, seed) in &self.seed_users {
+            self.seed_user(broker, name, seed)?;
+        }
+        let node = broker.operate_as_node();
+        for (name, rules) in &self.user_rules {
+            let name = UserName::parse(name)
+                .map_err(|error| failed("destination_rules.user", error))?;
+            node.set_rules(RuleSubject::User(name), in_order(rules));
+        }
+        for (tag, rules) in &self.tag_rules {
+            node.set_rules(RuleSubject::Tag(tag.as_str().into()), in_order(rules));
+        }
+        Ok(())
+    }
+
+    fn seed_user(&self, broker: &Broker, name: &str, seed: &SeedUser) -> Result<(), ConvertError> {
+        let key = |leaf: &str| format!("default_users.{name}.{leaf}");
+        let user = UserName::parse(name).map_err(|error| failed(key(""), error))?;
+        let password = seed.password.as_deref().ok_or_else(|| {
+            failed(key("password"), "wanted: a user without a password cannot log in")
+        })?;
+        let tags = seed.tags.iter().map(|tag| Tag::new(tag)).collect();
+        let node = broker.operate_as_node();
+        node.set_user_with_password(user.clone(), password.as_bytes(), tags, UserLimits::default())
+            .map_err(|refusal| failed(key("password"), refusal))?;
+        let pattern = Regex::new(&seed.vhost_pattern)
+            .map_err(|error| failed(key("vhost_pattern"), error))?;
+        for vhost in broker.list_vhosts() {
+            if pattern.is_match(vhost.name.as_str()) {
+                node.set_permission(&user, &vhost.name, seed.permission.clone())
+                    .map_err(|refusal| failed(format!("default_users.{name}"), refusal))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What AMQP sessions are told.
+    pub fn amqp(&self) -> amqp::Settings {
+        amqp::Settings {
+            heartbeat_seconds: self.heartbeat_seconds,
+            channel_max: self.channel_max,
+            frame_bytes_max: self.frame_bytes_max,
+            message_bytes_max: self.message_bytes_max,
+            handshake_timeout: self.handshake_timeout,
+            prefetch: 0,
+            cluster_name: self.node_name.as_str().into(),
+        }
+    }
+
+    /// What STOMP sessions are told.
+    pub fn stomp(&self) -> stomp::Settings {
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let bytes = |text: &str| text.as_bytes().into();
+        stomp::Settings {
+            default_credentials: (!self.stomp.default_user.is_empty()).then(|| stomp::Credentials {
+                login: bytes(&self.stomp.default_user),
+                passcode: bytes(&self.stomp.default_password.0),
+            }),
+            default_vhost: self.stomp.default_vhost.as_str().into(),
+            default_topic_exchange: self.stomp.default_topic_exchange.as_str().into(),
+            is_nack_requeued: self.stomp.is_nack_requeued,
+            is_connect_implicit: self.stomp.is_connect_implicit,
+            login_timeout: self.stomp.login_timeout,
+            is_server_hidden: self.stomp.is_server_hidden,
+            frame_bytes_max: size(self.stomp.frame_bytes_max),
+            frame_bytes_max_before_login: size(
+                self.web_stomp.frame_bytes_max.unwrap_or(self.stomp.frame_bytes_max_before_login),
+            ),
+            message_bytes_max: self.message_bytes_max,
+            prefetch: 0,
+        }
+    }
+
+    /// What the WebSocket endpoint is told.
+    pub fn websocket(&self) -> websocket::Settings {
+        let web = &self.web_stomp;
+        websocket::Settings {
+            path: web.path.as_str().into(),
+            allow_origins: web.allow_origins.values().map(|origin| origin.as_str().into()).collect(),
+            is_binary: web.is_binary,
+            compression: match web.is_compressing {
+                true => Compression::Deflate,
+                false => Compression::None,
+            },
+            deflate_above_bytes: web.compress_above_bytes,
+            idle_timeout: web.idle_timeout,
+        }
+    }
+}
+
+fn in_order(rules: &BTreeMap<u32, Rule>) -> Vec<DestinationRule> {
+    let rule = |rule: &Rule| DestinationRule { pattern: rule.pattern.clone(), effect: rule.effect };
+    rules.values().map(rule).collect()
+}
