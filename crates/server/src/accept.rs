@@ -21,30 +21,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What every connection needs.
 #[derive(Debug)]
-pub struct Serving {
+pub(crate) struct Serving {
     /// What serves sessions.
-    pub engine: Engine,
+    pub(crate) engine: Engine,
     /// Says that the node goes down.
-    pub shutdown: Shutdown,
+    pub(crate) shutdown: Shutdown,
     /// Of AMQP sessions.
-    pub amqp: Arc<amqp::Settings>,
+    pub(crate) amqp: Arc<amqp::Settings>,
     /// Of STOMP sessions.
-    pub stomp: Arc<stomp::Settings>,
+    pub(crate) stomp: Arc<stomp::Settings>,
     /// Of the WebSocket endpoint.
-    pub websocket: websocket::Settings,
+    pub(crate) websocket: websocket::Settings,
     /// WebSockets at a time; `None` is no limit.
-    pub websocket_max: Option<u64>,
+    pub(crate) websocket_max: Option<u64>,
     /// Whether the upgrade's credentials replace CONNECT's.
-    pub is_http_auth: bool,
+    pub(crate) is_http_auth: bool,
     /// WebSockets now.
-    pub websockets: AtomicU64,
+    pub(crate) websockets: AtomicU64,
     /// Dropped by the last connection: how the stop knows that all are gone.
-    pub alive: mpsc::Sender<()>,
+    pub(crate) alive: mpsc::Sender<()>,
 }
 
 /// What a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// AMQP 0-9-1.
     Amqp,
     /// STOMP over TCP.
@@ -54,7 +54,7 @@ pub enum Protocol {
 }
 
 /// Accepts until the node goes down.
-pub async fn accept(listener: TcpListener, protocol: Protocol, serving: Arc<Serving>) {
+pub(crate) async fn accept(listener: TcpListener, protocol: Protocol, serving: Arc<Serving>) {
     let mut watch = serving.shutdown.watch();
     loop {
         let accepted = tokio::select! {
@@ -93,13 +93,13 @@ async fn serve(
         Protocol::Amqp => {
             let session = AmqpSession::new(Arc::clone(&serving.amqp), Instant::now());
             let link = serving.engine.connect(peer("AMQP 0-9-1"));
-            Driver::stream(stream, session, link, watch).await
+            Driver::stream(stream, session, link, watch).await;
         }
         Protocol::Stomp => {
             let settings = Arc::clone(&serving.stomp);
             let session = StompSession::new(settings, Carrier::Tcp, Instant::now());
             let link = serving.engine.connect(peer("STOMP"));
-            Driver::stream(stream, session, link, watch).await
+            Driver::stream(stream, session, link, watch).await;
         }
         Protocol::WebStomp => {
             let _seat = Seat::take(&serving.websockets);
@@ -109,9 +109,10 @@ async fn serve(
             let settings = Arc::clone(&serving.stomp);
             let session = StompSession::new(settings, carrier, Instant::now());
             let link = serving.engine.connect(peer("Web STOMP"));
-            Driver::websocket(upgraded, session, link, watch).await
+            Driver::websocket(upgraded, session, link, watch).await;
         }
     }
+    Ok(())
 }
 
 async fn upgraded(stream: TcpStream, serving: &Serving) -> Option<websocket::Upgraded<TcpStream>> {

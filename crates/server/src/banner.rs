@@ -11,24 +11,24 @@ use std::time::Duration;
 
 /// What the start prints.
 #[derive(Debug)]
-pub struct Banner<'a> {
+pub(crate) struct Banner<'a> {
     /// Protocols and where they listen, in the order to be shown.
-    pub listeners: &'a [(&'static str, SocketAddr)],
+    pub(crate) listeners: &'a [(&'static str, SocketAddr)],
     /// The user made at the start.
-    pub user: &'a str,
+    pub(crate) user: &'a str,
     /// Whether that user may log in from this machine only.
-    pub is_local_only: bool,
+    pub(crate) is_local_only: bool,
     /// The path of the WebSocket endpoint.
-    pub ws_path: &'a str,
+    pub(crate) ws_path: &'a str,
     /// Where the broker keeps its files.
-    pub data_dir: &'a Path,
+    pub(crate) data_dir: &'a Path,
     /// How long the start took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 impl Banner<'_> {
     /// Prints it.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let is_coloured = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let mut out = stdout().lock();
         // Nobody reads on if standard output is closed.

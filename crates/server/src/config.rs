@@ -9,9 +9,9 @@ mod parse;
 mod settings;
 mod value;
 
-pub use convert::ConvertError;
-pub use key::{ConfigError, Origin, apply_all, from_environment};
-pub use parse::{Entry, read_file};
+pub(crate) use convert::ConvertError;
+pub(crate) use key::{ConfigError, Origin, apply_all, from_environment};
 #[cfg(test)]
 pub(crate) use parse::parse;
-pub use settings::{Endpoint, Listeners, Settings};
+pub(crate) use parse::{Entry, read_file};
+pub(crate) use settings::{Endpoint, Settings};

@@ -15,25 +15,25 @@ use self::steps::Patient;
 
 /// What to test, and as whom.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The endpoint: ws://host:15674/ws
-    pub url: String,
+    pub(crate) url: String,
     /// The user
     #[arg(long, default_value = "guest")]
-    pub user: String,
+    pub(crate) user: String,
     /// The password (or the variable HOPWIRE_PASSWORD, which process lists do not show)
     #[arg(long, env = "HOPWIRE_PASSWORD", default_value = "guest", hide_env_values = true)]
-    pub pass: String,
+    pub(crate) pass: String,
     /// The vhost
     #[arg(long, default_value = "/")]
-    pub vhost: String,
+    pub(crate) vhost: String,
     /// How long each step may take, in seconds
     #[arg(long, default_value_t = 10)]
-    pub timeout: u64,
+    pub(crate) timeout: u64,
 }
 
 /// Tests the path; the exit status is 0 if every step went well.
-pub async fn run(arguments: Arguments) -> ExitCode {
+pub(crate) async fn run(arguments: Arguments) -> ExitCode {
     let mut report = Report::new();
     let uri = match Uri::parse(&arguments.url) {
         Ok(uri) if uri.scheme == Scheme::WebSocket => uri,

@@ -14,7 +14,7 @@ const BACKLOG: i32 = 4096;
 /// Why a port cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for {protocol} on {address}: {}", explain(.cause, .key))]
-pub struct ListenError {
+pub(crate) struct ListenError {
     protocol: &'static str,
     address: SocketAddr,
     key: &'static str,
@@ -26,7 +26,7 @@ pub struct ListenError {
 /// # Errors
 ///
 /// [`ListenError`] with the key to change.
-pub fn listen(
+pub(crate) fn listen(
     protocol: &'static str,
     key: &'static str,
     endpoint: Endpoint,

@@ -9,9 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// # Errors
 ///
 /// What is wrong with the filter.
-pub fn start(filter: &str) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| format!("--log: found '{filter}': {error}"))?;
+pub(crate) fn start(filter: &str) -> Result<(), String> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| format!("--log: found '{filter}': {error}"))?;
     let is_coloured = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

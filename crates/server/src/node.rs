@@ -30,7 +30,7 @@ const DESCRIPTORS_MIN: u64 = 4096;
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// A port cannot be had.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -55,7 +55,11 @@ struct Bound {
 /// # Errors
 ///
 /// [`StartError`] if it cannot start.
-pub async fn run(settings: Settings, serve: &Serve, started: Instant) -> Result<(), StartError> {
+pub(crate) async fn run(
+    settings: Settings,
+    serve: &Serve,
+    started: Instant,
+) -> Result<(), StartError> {
     raise_descriptor_limit();
     let broker = Broker::new(settings.broker()?);
     settings.seed(&broker)?;

@@ -15,7 +15,7 @@ use super::settings::{Rule, SeedUser, Settings};
 /// Why the configuration cannot be put into effect, though each key is good by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{key}: {reason}")]
-pub struct ConvertError {
+pub(crate) struct ConvertError {
     key: String,
     reason: String,
 }
@@ -30,8 +30,9 @@ impl Settings {
     /// # Errors
     ///
     /// [`ConvertError`] if a name is too long.
-    pub fn broker(&self) -> Result<broker::Settings, ConvertError> {
-        let user = |key: &str, name: &str| UserName::parse(name).map_err(|error| failed(key, error));
+    pub(crate) fn broker(&self) -> Result<broker::Settings, ConvertError> {
+        let user =
+            |key: &str, name: &str| UserName::parse(name).map_err(|error| failed(key, error));
         let tags = self.default_user_tags.iter().filter(|(_, is_on)| **is_on);
         let loopback = self.loopback_users.iter().filter(|(_, is_on)| **is_on);
         Ok(broker::Settings {
@@ -62,14 +63,14 @@ impl Settings {
     /// # Errors
     ///
     /// [`ConvertError`] if a name or a pattern is none.
-    pub fn seed(&self, broker: &Broker) -> Result<(), ConvertError> {
+    pub(crate) fn seed(&self, broker: &Broker) -> Result<(), ConvertError> {
         for (name, seed) in &self.seed_users {
             self.seed_user(broker, name, seed)?;
         }
         let node = broker.operate_as_node();
         for (name, rules) in &self.user_rules {
-            let name = UserName::parse(name)
-                .map_err(|error| failed("destination_rules.user", error))?;
+            let name =
+                UserName::parse(name).map_err(|error| failed("destination_rules.user", error))?;
             node.set_rules(RuleSubject::User(name), in_order(rules));
         }
         for (tag, rules) in &self.tag_rules {
@@ -88,8 +89,8 @@ impl Settings {
         let node = broker.operate_as_node();
         node.set_user_with_password(user.clone(), password.as_bytes(), tags, UserLimits::default())
             .map_err(|refusal| failed(key("password"), refusal))?;
-        let pattern = Regex::new(&seed.vhost_pattern)
-            .map_err(|error| failed(key("vhost_pattern"), error))?;
+        let pattern =
+            Regex::new(&seed.vhost_pattern).map_err(|error| failed(key("vhost_pattern"), error))?;
         for vhost in broker.list_vhosts() {
             if pattern.is_match(vhost.name.as_str()) {
                 node.set_permission(&user, &vhost.name, seed.permission.clone())
@@ -100,7 +101,7 @@ impl Settings {
     }
 
     /// What AMQP sessions are told.
-    pub fn amqp(&self) -> amqp::Settings {
+    pub(crate) fn amqp(&self) -> amqp::Settings {
         amqp::Settings {
             heartbeat_seconds: self.heartbeat_seconds,
             channel_max: self.channel_max,
@@ -113,13 +114,15 @@ impl Settings {
     }
 
     /// What STOMP sessions are told.
-    pub fn stomp(&self) -> stomp::Settings {
+    pub(crate) fn stomp(&self) -> stomp::Settings {
         let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let bytes = |text: &str| text.as_bytes().into();
         stomp::Settings {
-            default_credentials: (!self.stomp.default_user.is_empty()).then(|| stomp::Credentials {
-                login: bytes(&self.stomp.default_user),
-                passcode: bytes(&self.stomp.default_password.0),
+            default_credentials: (!self.stomp.default_user.is_empty()).then(|| {
+                stomp::Credentials {
+                    login: bytes(&self.stomp.default_user),
+                    passcode: bytes(&self.stomp.default_password.0),
+                }
             }),
             default_vhost: self.stomp.default_vhost.as_str().into(),
             default_topic_exchange: self.stomp.default_topic_exchange.as_str().into(),
@@ -137,11 +140,15 @@ impl Settings {
     }
 
     /// What the WebSocket endpoint is told.
-    pub fn websocket(&self) -> websocket::Settings {
+    pub(crate) fn websocket(&self) -> websocket::Settings {
         let web = &self.web_stomp;
         websocket::Settings {
             path: web.path.as_str().into(),
-            allow_origins: web.allow_origins.values().map(|origin| origin.as_str().into()).collect(),
+            allow_origins: web
+                .allow_origins
+                .values()
+                .map(|origin| origin.as_str().into())
+                .collect(),
             is_binary: web.is_binary,
             compression: match web.is_compressing {
                 true => Compression::Deflate,

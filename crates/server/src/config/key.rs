@@ -16,7 +16,7 @@ pub(super) struct Key {
 
 /// Where an assignment stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// In a file.
     File {
         /// Its path.
@@ -42,7 +42,7 @@ impl fmt::Display for Origin {
 
 /// Why a configuration cannot be used. One line, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read configuration file {file}: {cause}")]
     Unreadable {
@@ -84,16 +84,11 @@ pub enum ConfigError {
 /// # Errors
 ///
 /// The first [`ConfigError`].
-pub fn apply_all(settings: &mut Settings, entries: &[Entry]) -> Result<(), ConfigError> {
+pub(crate) fn apply_all(settings: &mut Settings, entries: &[Entry]) -> Result<(), ConfigError> {
     for Entry { key, value, origin } in entries {
-        let found = KEYS
-            .iter()
-            .find_map(|known| Some((known, matches(known.name, key)?)));
+        let found = KEYS.iter().find_map(|known| Some((known, matches(known.name, key)?)));
         let Some((known, word)) = found else {
-            return Err(ConfigError::UnknownKey {
-                origin: origin.clone(),
-                key: key.clone(),
-            });
+            return Err(ConfigError::UnknownKey { origin: origin.clone(), key: key.clone() });
         };
         (known.apply)(settings, &word, value).map_err(|reason| ConfigError::BadValue {
             origin: origin.clone(),
@@ -109,7 +104,7 @@ pub fn apply_all(settings: &mut Settings, entries: &[Entry]) -> Result<(), Confi
 /// # Errors
 ///
 /// [`ConfigError::UnknownKey`] for a `HOPWIRE_*` variable that names none.
-pub fn from_environment(
+pub(crate) fn from_environment(
     variables: impl Iterator<Item = (String, String)>,
 ) -> Result<Vec<Entry>, ConfigError> {
     let mut entries = Vec::new();
@@ -123,10 +118,7 @@ pub fn from_environment(
         let key = KEYS.iter().find_map(|known| by_variable(known.name, name));
         let origin = Origin::Variable(variable.clone());
         let Some(key) = key else {
-            return Err(ConfigError::UnknownKey {
-                origin,
-                key: name.to_lowercase(),
-            });
+            return Err(ConfigError::UnknownKey { origin, key: name.to_lowercase() });
         };
         entries.push(Entry { key, value, origin });
     }
@@ -135,9 +127,7 @@ pub fn from_environment(
 }
 
 /// Variables with a meaning of their own: flags, and what tests and tools use.
-const NOT_KEYS: [&str; 7] = [
-    "CONFIG", "DATA_DIR", "LOG", "BIN", "AMQP", "WS_URL", "UI_URL",
-];
+const NOT_KEYS: [&str; 7] = ["CONFIG", "DATA_DIR", "LOG", "BIN", "AMQP", "WS_URL", "UI_URL"];
 
 /// Whether `key` is an instance of `name`; if so, what stands for its `$` words, joined by dots.
 ///
@@ -179,10 +169,7 @@ fn by_variable(name: &str, variable: &str) -> Option<String> {
 
 /// The known key most like an unknown one, as the end of a message.
 fn nearest(key: &str) -> String {
-    let best = KEYS
-        .iter()
-        .map(|known| (distance(known.name, key), known.name))
-        .min();
+    let best = KEYS.iter().map(|known| (distance(known.name, key), known.name)).min();
     match best {
         Some((found, name)) if found <= key.len() / 2 + 1 => format!(", did you mean '{name}'?"),
         _ => "; docs/configuration.md lists the keys".to_owned(),
@@ -215,9 +202,7 @@ mod tests {
 
     fn failure(text: &str) -> String {
         let entries = parse("x.conf", text).unwrap();
-        apply_all(&mut Settings::default(), &entries)
-            .unwrap_err()
-            .to_string()
+        apply_all(&mut Settings::default(), &entries).unwrap_err().to_string()
     }
 
     #[test]

@@ -134,9 +134,7 @@ fn off(listeners: &mut Listeners, value: &str) -> Applied {
     match value {
         "none" => listeners.is_off = true,
         _ => {
-            return Err(format!(
-                "found '{value}', wanted 'none'; a port goes to '.default'"
-            ));
+            return Err(format!("found '{value}', wanted 'none'; a port goes to '.default'"));
         }
     }
     Ok(())
@@ -164,11 +162,9 @@ fn seed<'a>(settings: &'a mut Settings, name: &str) -> &'a mut SeedUser {
 /// A password in the clear: `encrypted:` values need a passphrase that we do not take.
 fn plain(value: &str) -> Result<String, String> {
     match value.starts_with("encrypted:") {
-        true => Err(
-            "encrypted values cannot be read; give it in the clear in a file \
+        true => Err("encrypted values cannot be read; give it in the clear in a file \
                      only the broker may read, or as a HOPWIRE_* variable"
-                .into(),
-        ),
+            .into()),
         false => Ok(value.to_owned()),
     }
 }
@@ -184,17 +180,14 @@ fn message_size(value: &str) -> Result<u64, String> {
 fn ws_path(value: &str) -> Result<String, String> {
     match value.starts_with('/') {
         true => Ok(value.trim_end_matches('/').to_owned()),
-        false => Err(format!(
-            "found '{value}', wanted a path that begins with '/'"
-        )),
+        false => Err(format!("found '{value}', wanted a path that begins with '/'")),
     }
 }
 
 /// The number of a rule, behind the last `.` of `<name>.<number>`.
 fn rule_number(rule: &str) -> Result<(String, u32), String> {
-    let (name, number) = rule
-        .rsplit_once('.')
-        .ok_or_else(|| format!("found '{rule}', wanted '<name>.<number>'"))?;
+    let (name, number) =
+        rule.rsplit_once('.').ok_or_else(|| format!("found '{rule}', wanted '<name>.<number>'"))?;
     Ok((name.to_owned(), integer(number)?))
 }
 
@@ -212,10 +205,7 @@ fn destination_rule(value: &str) -> Result<Rule, String> {
     if !is_pattern {
         return Err(wanted());
     }
-    Ok(Rule {
-        effect,
-        pattern: pattern.to_owned(),
-    })
+    Ok(Rule { effect, pattern: pattern.to_owned() })
 }
 
 /// A key of RabbitMQ's that changes nothing here.

@@ -10,39 +10,32 @@ use super::value::ALL_INTERFACES;
 
 /// Where a listener listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The address; the unspecified IPv6 address means every interface, IPv4 too.
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// The port; 0 lets the system choose.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// The listeners of one protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     /// Used if none is named.
-    pub default: Endpoint,
+    pub(crate) default: Endpoint,
     /// By the name in the key.
-    pub named: BTreeMap<String, Endpoint>,
+    pub(crate) named: BTreeMap<String, Endpoint>,
     /// `none`: the protocol is not served.
-    pub is_off: bool,
+    pub(crate) is_off: bool,
 }
 
 impl Listeners {
     fn on(port: u16) -> Self {
-        let default = Endpoint {
-            ip: ALL_INTERFACES,
-            port,
-        };
-        Self {
-            default,
-            named: BTreeMap::new(),
-            is_off: false,
-        }
+        let default = Endpoint { ip: ALL_INTERFACES, port };
+        Self { default, named: BTreeMap::new(), is_off: false }
     }
 
     /// Where to listen: each place once, however often it was given.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
         let mut endpoints: Vec<_> = match (self.is_off, self.named.is_empty()) {
             (true, _) => Vec::new(),
             (false, true) => vec![self.default],
@@ -56,15 +49,15 @@ impl Listeners {
 
 /// A user to be made at the first start.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SeedUser {
+pub(crate) struct SeedUser {
     /// The password; shown nowhere.
-    pub password: Option<String>,
+    pub(crate) password: Option<String>,
     /// Tags.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// A pattern of the vhosts it has these permissions in.
-    pub vhost_pattern: String,
+    pub(crate) vhost_pattern: String,
     /// Its patterns.
-    pub permission: Permission,
+    pub(crate) permission: Permission,
 }
 
 impl Default for SeedUser {
@@ -80,79 +73,77 @@ impl Default for SeedUser {
 
 impl std::fmt::Debug for SeedUser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SeedUser")
-            .field("tags", &self.tags)
-            .finish_non_exhaustive()
+        f.debug_struct("SeedUser").field("tags", &self.tags).finish_non_exhaustive()
     }
 }
 
 /// A destination rule as configured, with its place in the order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// What it grants.
-    pub effect: RuleEffect,
+    pub(crate) effect: RuleEffect,
     /// To which destinations.
-    pub pattern: String,
+    pub(crate) pattern: String,
 }
 
 /// Everything that configuration can say.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// AMQP 0-9-1.
-    pub amqp_listeners: Listeners,
+    pub(crate) amqp_listeners: Listeners,
     /// STOMP over TCP.
-    pub stomp_listeners: Listeners,
+    pub(crate) stomp_listeners: Listeners,
     /// STOMP over WebSocket.
-    pub web_stomp_listeners: Listeners,
+    pub(crate) web_stomp_listeners: Listeners,
     /// Management.
-    pub management_listeners: Listeners,
+    pub(crate) management_listeners: Listeners,
     /// The heart-beat offered to AMQP clients, in seconds; 0 offers none.
-    pub heartbeat_seconds: u16,
+    pub(crate) heartbeat_seconds: u16,
     /// The largest AMQP frame, in bytes.
-    pub frame_bytes_max: u32,
+    pub(crate) frame_bytes_max: u32,
     /// Channels per AMQP connection.
-    pub channel_max: u16,
+    pub(crate) channel_max: u16,
     /// From accept to an open AMQP connection.
-    pub handshake_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
     /// The largest body, in bytes.
-    pub message_bytes_max: u64,
+    pub(crate) message_bytes_max: u64,
     /// Connections of the node; `None` is no limit.
-    pub connection_max: Option<u64>,
+    pub(crate) connection_max: Option<u64>,
     /// Connections of each user; `None` is no limit. Hopwire's own key.
-    pub user_connection_max: Option<u64>,
+    pub(crate) user_connection_max: Option<u64>,
     /// The vhost made at the first start.
-    pub default_vhost: String,
+    pub(crate) default_vhost: String,
     /// The user made at the first start.
-    pub default_user: String,
+    pub(crate) default_user: String,
     /// Its password.
-    pub default_password: Secret,
+    pub(crate) default_password: Secret,
     /// Its tags.
-    pub default_user_tags: BTreeMap<String, bool>,
+    pub(crate) default_user_tags: BTreeMap<String, bool>,
     /// Its permissions.
-    pub default_permission: Permission,
+    pub(crate) default_permission: Permission,
     /// More users made at the first start.
-    pub seed_users: BTreeMap<String, SeedUser>,
+    pub(crate) seed_users: BTreeMap<String, SeedUser>,
     /// Users that may log in from this machine only.
-    pub loopback_users: BTreeMap<String, bool>,
+    pub(crate) loopback_users: BTreeMap<String, bool>,
     /// Destination rules of users, by their number.
-    pub user_rules: BTreeMap<String, BTreeMap<u32, Rule>>,
+    pub(crate) user_rules: BTreeMap<String, BTreeMap<u32, Rule>>,
     /// Destination rules of tags, by their number.
-    pub tag_rules: BTreeMap<String, BTreeMap<u32, Rule>>,
+    pub(crate) tag_rules: BTreeMap<String, BTreeMap<u32, Rule>>,
     /// STOMP.
-    pub stomp: Stomp,
+    pub(crate) stomp: Stomp,
     /// STOMP over WebSocket.
-    pub web_stomp: WebStomp,
+    pub(crate) web_stomp: WebStomp,
     /// What a topic subscription's shared ring keeps for slow readers.
-    pub stream: Stream,
+    pub(crate) stream: Stream,
     /// The node's name.
-    pub node_name: String,
+    pub(crate) node_name: String,
     /// Keys that were given but do nothing here, for a warning.
-    pub idle_keys: Vec<String>,
+    pub(crate) idle_keys: Vec<String>,
 }
 
 /// A password in a configuration: shown nowhere.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
+pub(crate) struct Secret(pub String);
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -162,59 +153,59 @@ impl std::fmt::Debug for Secret {
 
 /// `stomp.*`.
 #[derive(Clone, Debug)]
-pub struct Stomp {
+pub(crate) struct Stomp {
     /// Used where CONNECT has no `login`.
-    pub default_user: String,
+    pub(crate) default_user: String,
     /// Used where CONNECT has no `passcode`.
-    pub default_password: Secret,
+    pub(crate) default_password: Secret,
     /// Used where CONNECT has no `host`.
-    pub default_vhost: String,
+    pub(crate) default_vhost: String,
     /// What `/topic/` stands for.
-    pub default_topic_exchange: String,
+    pub(crate) default_topic_exchange: String,
     /// Whether a NACK without `requeue` requeues.
-    pub is_nack_requeued: bool,
+    pub(crate) is_nack_requeued: bool,
     /// Whether the first frame may be another than CONNECT.
-    pub is_connect_implicit: bool,
+    pub(crate) is_connect_implicit: bool,
     /// From accept to CONNECTED.
-    pub login_timeout: Duration,
+    pub(crate) login_timeout: Duration,
     /// Whether CONNECTED says what the server is.
-    pub is_server_hidden: bool,
+    pub(crate) is_server_hidden: bool,
     /// The largest frame, in bytes.
-    pub frame_bytes_max: u64,
+    pub(crate) frame_bytes_max: u64,
     /// The largest frame before login, in bytes.
-    pub frame_bytes_max_before_login: u64,
+    pub(crate) frame_bytes_max_before_login: u64,
 }
 
 /// `web_stomp.*`.
 #[derive(Clone, Debug)]
-pub struct WebStomp {
+pub(crate) struct WebStomp {
     /// The path of the endpoint.
-    pub path: String,
+    pub(crate) path: String,
     /// Whether outgoing messages are binary.
-    pub is_binary: bool,
+    pub(crate) is_binary: bool,
     /// Whether permessage-deflate is negotiated.
-    pub is_compressing: bool,
+    pub(crate) is_compressing: bool,
     /// From which body size on messages are compressed, in bytes. Hopwire's own key.
-    pub compress_above_bytes: u32,
+    pub(crate) compress_above_bytes: u32,
     /// Silence after which a peer is closed.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// The largest WebSocket message before login, in bytes.
-    pub frame_bytes_max: Option<u64>,
+    pub(crate) frame_bytes_max: Option<u64>,
     /// Allowed origins; empty allows all.
-    pub allow_origins: BTreeMap<String, String>,
+    pub(crate) allow_origins: BTreeMap<String, String>,
     /// Connections on this listener; `None` is no limit.
-    pub connection_max: Option<u64>,
+    pub(crate) connection_max: Option<u64>,
     /// Whether Basic credentials of the upgrade replace those of CONNECT.
-    pub is_http_auth: bool,
+    pub(crate) is_http_auth: bool,
 }
 
 /// `stream.topic_subscription.*`: Hopwire's own.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// Messages a shared ring keeps for its slowest reader.
-    pub messages_max: u64,
+    pub(crate) messages_max: u64,
     /// Bytes it keeps.
-    pub bytes_max: u64,
+    pub(crate) bytes_max: u64,
 }
 
 impl Default for Settings {
@@ -265,10 +256,7 @@ impl Default for Settings {
                 connection_max: None,
                 is_http_auth: false,
             },
-            stream: Stream {
-                messages_max: 16_384,
-                bytes_max: 64 << 20,
-            },
+            stream: Stream { messages_max: 16_384, bytes_max: 64 << 20 },
             node_name: format!("rabbit@{}", host_name()),
             idle_keys: Vec::new(),
         }
@@ -279,11 +267,7 @@ impl Default for Settings {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().split('.').next().unwrap_or_default();
-    if name.is_empty() {
-        "localhost".into()
-    } else {
-        name.into()
-    }
+    if name.is_empty() { "localhost".into() } else { name.into() }
 }
 
 #[cfg(test)]
@@ -302,23 +286,14 @@ mod tests {
         let twice = "web_stomp.listeners.http.default = 15700\n\
                      web_stomp.listeners.ws.default = 15700\n";
         let found = settings(twice).web_stomp_listeners.endpoints();
-        assert_eq!(
-            found,
-            [Endpoint {
-                ip: ALL_INTERFACES,
-                port: 15700
-            }]
-        );
+        assert_eq!(found, [Endpoint { ip: ALL_INTERFACES, port: 15700 }]);
     }
 
     #[test]
     fn named_listeners_replace_the_default_and_none_removes_it() {
         let amqp = |text: &str| settings(text).amqp_listeners.endpoints().len();
         assert_eq!(amqp(""), 1);
-        assert_eq!(
-            amqp("listeners.tcp.a = 1\nlisteners.tcp.b = 127.0.0.1:2"),
-            2
-        );
+        assert_eq!(amqp("listeners.tcp.a = 1\nlisteners.tcp.b = 127.0.0.1:2"), 2);
         assert_eq!(amqp("listeners.tcp = none"), 0);
     }
 
@@ -326,10 +301,7 @@ mod tests {
     fn destination_rules_keep_the_order_of_their_numbers() {
         let rules = "destination_rules.user.ann.10 = deny *\n\
                      destination_rules.user.ann.2 = read /queue/user.{username}.*\n";
-        let found: Vec<_> = settings(rules).user_rules["ann"]
-            .values()
-            .cloned()
-            .collect();
+        let found: Vec<_> = settings(rules).user_rules["ann"].values().cloned().collect();
         assert_eq!(found[0].effect, RuleEffect::Read);
         assert_eq!(found[0].pattern, "/queue/user.{username}.*");
         assert_eq!(found[1].effect, RuleEffect::Deny);
@@ -337,10 +309,7 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let shown = format!(
-            "{:?}",
-            settings("default_pass = hush\nstomp.default_pass = hush")
-        );
+        let shown = format!("{:?}", settings("default_pass = hush\nstomp.default_pass = hush"));
         assert!(!shown.contains("hush"));
     }
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::settings::Endpoint;
 
 pub(super) fn integer<T: FromStr>(value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("found '{value}', wanted a whole number"))
+    value.parse().map_err(|_| format!("found '{value}', wanted a whole number"))
 }
 
 /// A number, or `infinity` for none.
@@ -33,18 +31,13 @@ pub(super) fn boolean(value: &str) -> Result<bool, String> {
 
 pub(super) fn milliseconds(value: &str) -> Result<Duration, String> {
     let wanted = || format!("found '{value}', wanted a whole number of milliseconds");
-    value
-        .parse()
-        .map(Duration::from_millis)
-        .map_err(|_| wanted())
+    value.parse().map(Duration::from_millis).map_err(|_| wanted())
 }
 
 /// A size: digits with an optional `KB`, `MB` or `GB`, in steps of 1024.
 pub(super) fn bytes(value: &str) -> Result<u64, String> {
     let wanted = || format!("found '{value}', wanted a number of bytes such as 1048576 or 1MB");
-    let digits_end = value
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(value.len());
+    let digits_end = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
     let (digits, unit) = value.split_at_checked(digits_end).ok_or_else(wanted)?;
     let factor: u64 = match unit.trim().to_ascii_uppercase().as_str() {
         "" => 1,
@@ -53,43 +46,29 @@ pub(super) fn bytes(value: &str) -> Result<u64, String> {
         "GB" => 1 << 30,
         _ => return Err(wanted()),
     };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .ok_or_else(wanted)
+    digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(wanted)
 }
 
 pub(super) fn port(value: &str) -> Result<u16, String> {
-    value
-        .parse()
-        .map_err(|_| format!("found '{value}', wanted a port from 0 to 65535"))
+    value.parse().map_err(|_| format!("found '{value}', wanted a port from 0 to 65535"))
 }
 
 pub(super) fn ip(value: &str) -> Result<IpAddr, String> {
-    value
-        .parse()
-        .map_err(|_| format!("found '{value}', wanted an IP address"))
+    value.parse().map_err(|_| format!("found '{value}', wanted an IP address"))
 }
 
 /// `5672`, `127.0.0.1:5672` or `::1:5672`: the last colon splits.
 pub(super) fn endpoint(value: &str) -> Result<Endpoint, String> {
     let wanted = || format!("found '{value}', wanted a port or <ip>:<port>");
     let Some((host, tail)) = value.rsplit_once(':') else {
-        return Ok(Endpoint {
-            ip: ALL_INTERFACES,
-            port: value.parse().map_err(|_| wanted())?,
-        });
+        return Ok(Endpoint { ip: ALL_INTERFACES, port: value.parse().map_err(|_| wanted())? });
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let ip = match host {
         "localhost" => "127.0.0.1".parse(),
         host => host.parse(),
     };
-    Ok(Endpoint {
-        ip: ip.map_err(|_| wanted())?,
-        port: tail.parse().map_err(|_| wanted())?,
-    })
+    Ok(Endpoint { ip: ip.map_err(|_| wanted())?, port: tail.parse().map_err(|_| wanted())? })
 }
 
 /// Every interface, IPv6 and IPv4 alike.

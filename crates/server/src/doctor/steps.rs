@@ -121,11 +121,7 @@ impl Patient<'_> {
         Some(socket)
     }
 
-    async fn connect(
-        &self,
-        report: &mut Report,
-        connection: &mut Connection,
-    ) -> Option<Connected> {
+    async fn connect(&self, report: &mut Report, connection: &mut Connection) -> Option<Connected> {
         let start = Instant::now();
         let login = Login {
             user: &self.arguments.user,
@@ -177,12 +173,11 @@ impl Patient<'_> {
     async fn large(&self, report: &mut Report, connection: &mut Connection, topic: &str) -> bool {
         let start = Instant::now();
         let body = noise(LARGE_BYTES);
-        let result = self.within(echo(connection, topic, &body)).await.and_then(|back| {
-            match back == body {
+        let result =
+            self.within(echo(connection, topic, &body)).await.and_then(|back| match back == body {
                 true => Ok(format!("{LARGE_BYTES} bytes came back unchanged")),
                 false => Err(Error::Protocol("the body came back changed".to_owned())),
-            }
-        });
+            });
         let advice = "a proxy may cut large frames; look for its buffer and frame limits";
         conclude(report, "64 KiB message", start, result, advice)
     }
@@ -253,7 +248,7 @@ fn conclude(
     advice: &str,
 ) -> bool {
     match result {
-        Ok(seen) => report.passed(step, start.elapsed(), &seen),
+        Ok(ref seen) => report.passed(step, start.elapsed(), seen),
         Err(ref error) => report.failed(step, Some(start.elapsed()), &error.to_string(), advice),
     }
     result.is_ok()
@@ -267,8 +262,10 @@ fn upgrade_advice(found: &str) -> &'static str {
         found if found.contains("not HTTP") => {
             "this port speaks another protocol; Web STOMP listens on 15674"
         }
-        _ => "a proxy between must pass 'Upgrade: websocket' on (nginx: proxy_http_version 1.1 \
-              and the Upgrade and Connection headers)",
+        _ => {
+            "a proxy between must pass 'Upgrade: websocket' on (nginx: proxy_http_version 1.1 \
+              and the Upgrade and Connection headers)"
+        }
     }
 }
 

@@ -5,3 +5,4 @@ pub mod upgrade;
 
 pub use transport::WebSocket;
 pub use upgrade::{Admission, NotUpgraded, Settings, Upgraded, upgrade};
+pub use wire::websocket::Compression;
