@@ -9,11 +9,7 @@ const BYTES_MAX: usize = 10_000;
 
 fuzz_target!(|input: (bool, u8, Vec<u8>)| {
     let (is_server, read_bytes, bytes) = input;
-    let role = if is_server {
-        Role::Server
-    } else {
-        Role::Client
-    };
+    let role = if is_server { Role::Server } else { Role::Client };
     let mut assembler = Assembler::new(role, Compression::Deflate);
     let mut inflater = Inflater::new();
     let mut unread = Vec::new();

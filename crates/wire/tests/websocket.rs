@@ -45,14 +45,7 @@ impl Ours {
     fn new(stream: DuplexStream, unread: Vec<u8>, role: Role, compression: Compression) -> Self {
         let assembler = Assembler::new(role, compression);
         let inflater = Inflater::new();
-        Self {
-            stream,
-            unread,
-            assembler,
-            inflater,
-            heard: VecDeque::new(),
-            role,
-        }
+        Self { stream, unread, assembler, inflater, heard: VecDeque::new(), role }
     }
 
     /// Upgrades as a server.
@@ -68,10 +61,7 @@ impl Ours {
         assert_eq!(request.path, "/ws");
         let upgrade = Upgrade::accept(&request, &request.key().unwrap(), Compression::Deflate);
         stream.write_all(&upgrade.response).await.unwrap();
-        (
-            Self::new(stream, unread, Role::Server, upgrade.compression),
-            upgrade,
-        )
+        (Self::new(stream, unread, Role::Server, upgrade.compression), upgrade)
     }
 
     /// Upgrades as a client.
@@ -103,9 +93,7 @@ impl Ours {
                 return heard;
             }
             loop {
-                let step = self
-                    .assembler
-                    .next(&mut self.unread, BYTES_MAX, &mut self.inflater);
+                let step = self.assembler.next(&mut self.unread, BYTES_MAX, &mut self.inflater);
                 let Step { taken_bytes, event } = step.unwrap();
                 let is_done = event.is_none();
                 self.heard.extend(event.map(|event| match event {
@@ -158,9 +146,7 @@ impl Ours {
                 Heard::Ping(payload) => self.say(Opcode::Pong, &payload).await,
                 Heard::Pong(_) => {}
                 Heard::Close(code, _) => {
-                    let payload = code
-                        .map(|code| close::encode(code, "bye"))
-                        .unwrap_or_default();
+                    let payload = code.map(|code| close::encode(code, "bye")).unwrap_or_default();
                     return self.say(Opcode::Close, &payload).await;
                 }
             }
@@ -181,44 +167,22 @@ async fn tungstenite_as_a_client_understands_us() {
     let request = tokio_tungstenite::tungstenite::ClientRequestBuilder::new(
         "ws://localhost/ws/".parse().unwrap(),
     );
-    let request = request
-        .with_sub_protocol("v11.stomp")
-        .with_sub_protocol("v12.stomp");
-    let (mut client, response) = tokio_tungstenite::client_async(request, theirs)
-        .await
-        .unwrap();
+    let request = request.with_sub_protocol("v11.stomp").with_sub_protocol("v12.stomp");
+    let (mut client, response) = tokio_tungstenite::client_async(request, theirs).await.unwrap();
     assert_eq!(response.headers()["sec-websocket-protocol"], "v12.stomp");
 
     for bytes in LENGTHS {
-        for message in [
-            Message::text("é".repeat(bytes / 2)),
-            Message::binary(vec![0xFF; bytes]),
-        ] {
+        for message in [Message::text("é".repeat(bytes / 2)), Message::binary(vec![0xFF; bytes])] {
             client.send(message.clone()).await.unwrap();
             assert_eq!(client.next().await.unwrap().unwrap(), message);
         }
     }
-    client
-        .send(Message::Ping("are you there".into()))
-        .await
-        .unwrap();
-    assert_eq!(
-        client.next().await.unwrap().unwrap(),
-        Message::Pong("are you there".into())
-    );
-    let close = CloseFrame {
-        code: 3001.into(),
-        reason: "done".into(),
-    };
+    client.send(Message::Ping("are you there".into())).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong("are you there".into()));
+    let close = CloseFrame { code: 3001.into(), reason: "done".into() };
     client.close(Some(close)).await.unwrap();
-    let answer = CloseFrame {
-        code: 3001.into(),
-        reason: "bye".into(),
-    };
-    assert_eq!(
-        client.next().await.unwrap().unwrap(),
-        Message::Close(Some(answer))
-    );
+    let answer = CloseFrame { code: 3001.into(), reason: "bye".into() };
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::Close(Some(answer)));
     server.await.unwrap();
 }
 
@@ -244,12 +208,8 @@ async fn tungstenite_as_a_server_understands_us() {
     }
     ours.say(Opcode::Ping, b"p").await;
     assert_eq!(ours.hear().await, Heard::Pong(b"p".to_vec()));
-    ours.say(Opcode::Close, &close::encode(CloseCode::NORMAL, "done"))
-        .await;
-    assert_eq!(
-        ours.hear().await,
-        Heard::Close(Some(CloseCode::NORMAL), "done".into())
-    );
+    ours.say(Opcode::Close, &close::encode(CloseCode::NORMAL, "done")).await;
+    assert_eq!(ours.hear().await, Heard::Close(Some(CloseCode::NORMAL), "done".into()));
     drop(ours);
     server.await.unwrap();
 }
@@ -271,15 +231,9 @@ async fn yawc_as_a_client_inflates_spliced_messages_and_is_inflated() {
         assert_eq!(upgrade.compression, Compression::Deflate);
         for number in 0..60 {
             let expected = text(number, DEFLATED_BYTES[number % 6]).into_bytes();
-            assert_eq!(
-                ours.hear().await,
-                Heard::Message(Kind::Text, expected.clone())
-            );
-            ours.say_spliced(
-                format!("MESSAGE\nsubscription:{number}\n").as_bytes(),
-                &expected,
-            )
-            .await;
+            assert_eq!(ours.hear().await, Heard::Message(Kind::Text, expected.clone()));
+            ours.say_spliced(format!("MESSAGE\nsubscription:{number}\n").as_bytes(), &expected)
+                .await;
             ours.say(Opcode::Text, b"between").await;
         }
     });
@@ -287,9 +241,7 @@ async fn yawc_as_a_client_inflates_spliced_messages_and_is_inflated() {
     let options = yawc::Options::default().with_balanced_compression();
     let options = options.with_limits(BYTES_MAX, BYTES_MAX * 2);
     let url = "ws://localhost/ws".parse().unwrap();
-    let mut client = yawc::WebSocket::handshake(url, theirs, options)
-        .await
-        .unwrap();
+    let mut client = yawc::WebSocket::handshake(url, theirs, options).await.unwrap();
     for number in 0..60 {
         let body = text(number, DEFLATED_BYTES[number % 6]);
         client.send(yawc::Frame::text(body.clone())).await.unwrap();
@@ -316,10 +268,7 @@ async fn yawc_as_a_server_inflates_us_and_is_inflated() {
         .unwrap();
         for _ in 0..60 {
             let frame = server.next_frame().await.unwrap();
-            server
-                .send(yawc::Frame::text(frame.into_payload()))
-                .await
-                .unwrap();
+            server.send(yawc::Frame::text(frame.into_payload())).await.unwrap();
         }
     });
 

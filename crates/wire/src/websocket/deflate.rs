@@ -77,10 +77,7 @@ pub fn append_head(out: &mut Vec<u8>, head: &[u8]) {
 /// The header of a stored block of `bytes`, at most 65,535: for a head that is already in its
 /// place.
 pub fn stored_header(bytes: usize) -> [u8; STORED_HEADER_BYTES] {
-    debug_assert!(
-        bytes <= STORED_BYTES_MAX,
-        "a stored block holds at most 65,535 bytes"
-    );
+    debug_assert!(bytes <= STORED_BYTES_MAX, "a stored block holds at most 65,535 bytes");
     let [low, high] = (bytes as u16).to_le_bytes();
     [0, low, high, !low, !high]
 }
@@ -121,10 +118,7 @@ impl Default for Inflater {
 impl Inflater {
     /// An inflater that takes memory on its first message.
     pub fn new() -> Self {
-        Self {
-            inflater: None,
-            out: Vec::new(),
-        }
+        Self { inflater: None, out: Vec::new() }
     }
 
     /// Inflates the payload of a message to at most `bytes_max`.
@@ -136,9 +130,7 @@ impl Inflater {
     pub fn inflate(&mut self, payload: &[u8], bytes_max: usize) -> Result<&[u8], InflateError> {
         self.out.clear();
         self.out.shrink_to(KEPT_BYTES_MAX);
-        let inflater = self
-            .inflater
-            .get_or_insert_with(|| Box::new(Decompress::new(false)));
+        let inflater = self.inflater.get_or_insert_with(|| Box::new(Decompress::new(false)));
         inflater.reset(false);
         for part in [payload, &FLUSH_END] {
             inflate_part(inflater, part, &mut self.out, bytes_max)?;
@@ -159,11 +151,7 @@ fn inflate_part(
         }
         if out.len() == out.capacity() {
             // One byte beyond the bound is room enough to see that it is broken.
-            let wanted = input
-                .len()
-                .saturating_mul(2)
-                .max(out.len())
-                .max(STEP_BYTES_MIN);
+            let wanted = input.len().saturating_mul(2).max(out.len()).max(STEP_BYTES_MIN);
             out.reserve_exact(wanted.min(bytes_max - out.len() + 1));
         }
         let before = inflater.total_in();
@@ -207,19 +195,11 @@ mod tests {
         let mut inflater = Inflater::new();
         for payload in [
             &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00][..],
-            &[
-                0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00,
-            ],
+            &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
             &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
-            &[
-                0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00,
-            ],
+            &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
         ] {
-            assert_eq!(
-                inflater.inflate(payload, BYTES_MAX),
-                Ok(&b"Hello"[..]),
-                "{payload:x?}"
-            );
+            assert_eq!(inflater.inflate(payload, BYTES_MAX), Ok(&b"Hello"[..]), "{payload:x?}");
         }
     }
 
@@ -250,10 +230,7 @@ mod tests {
     fn a_long_head_takes_several_blocks() {
         let head = vec![b'h'; STORED_BYTES_MAX * 2 + 1];
         let payload = splice(&head, &compress_tail(b"tail"));
-        assert_eq!(
-            payload.len(),
-            spliced_head_bytes(head.len()) + compress_tail(b"tail").len()
-        );
+        assert_eq!(payload.len(), spliced_head_bytes(head.len()) + compress_tail(b"tail").len());
         let plain = [&head[..], b"tail"].concat();
         assert_eq!(Inflater::new().inflate(&payload, BYTES_MAX), Ok(&plain[..]));
     }

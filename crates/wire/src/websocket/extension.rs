@@ -39,11 +39,8 @@ struct Parameters {
 /// something that RFC 7692 does not know, is declined: the connection then works uncompressed.
 pub fn accept(header: &str) -> Option<String> {
     let offers = split_unquoted(header, b',').filter_map(|offer| parse(offer, Parse::Offer));
-    let mut offers = offers.filter(|offer| {
-        offer
-            .server_max_window_bits
-            .is_none_or(|bits| bits == WINDOW_BITS_MAX)
-    });
+    let mut offers = offers
+        .filter(|offer| offer.server_max_window_bits.is_none_or(|bits| bits == WINDOW_BITS_MAX));
     let offer = offers.next()?;
 
     let mut answer = format!("{NAME}; client_no_context_takeover");
@@ -107,14 +104,12 @@ fn parse(text: &str, parse: Parse) -> Option<Parameters> {
             ("client_no_context_takeover", None) => {
                 !std::mem::replace(&mut parameters.client_no_context_takeover, true)
             }
-            ("server_max_window_bits", Some(bits)) => parameters
-                .server_max_window_bits
-                .replace(window_bits(bits)?)
-                .is_none(),
-            ("client_max_window_bits", Some(bits)) => parameters
-                .client_max_window_bits
-                .replace(Some(window_bits(bits)?))
-                .is_none(),
+            ("server_max_window_bits", Some(bits)) => {
+                parameters.server_max_window_bits.replace(window_bits(bits)?).is_none()
+            }
+            ("client_max_window_bits", Some(bits)) => {
+                parameters.client_max_window_bits.replace(Some(window_bits(bits)?)).is_none()
+            }
             ("client_max_window_bits", None) if parse == Parse::Offer => {
                 parameters.client_max_window_bits.replace(None).is_none()
             }
@@ -129,17 +124,12 @@ fn parse(text: &str, parse: Parse) -> Option<Parameters> {
 
 /// 8 to 15 without leading zeros, perhaps quoted.
 fn window_bits(value: &str) -> Option<u8> {
-    let digits = value
-        .strip_prefix('"')
-        .and_then(|value| value.strip_suffix('"'))
-        .unwrap_or(value);
+    let digits = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
     if digits.starts_with(['0', '+']) {
         return None;
     }
     let bits = digits.parse().ok()?;
-    (WINDOW_BITS_MIN..=WINDOW_BITS_MAX)
-        .contains(&bits)
-        .then_some(bits)
+    (WINDOW_BITS_MIN..=WINDOW_BITS_MAX).contains(&bits).then_some(bits)
 }
 
 /// The parts of `text` between separators that are not inside a quoted string.
@@ -175,10 +165,7 @@ mod tests {
 
     #[test]
     fn what_browsers_offer_is_accepted() {
-        check(
-            "permessage-deflate",
-            "permessage-deflate; client_no_context_takeover",
-        );
+        check("permessage-deflate", "permessage-deflate; client_no_context_takeover");
         check(
             "permessage-deflate; client_max_window_bits",
             "permessage-deflate; client_no_context_takeover; client_max_window_bits=15",
@@ -231,10 +218,7 @@ mod tests {
     fn answers_are_held_against_the_offer() {
         assert_eq!(accepted(""), Ok(false));
         assert_eq!(accepted(&accept(OFFER).unwrap()), Ok(true));
-        assert_eq!(
-            accepted("permessage-deflate; server_no_context_takeover"),
-            Ok(true)
-        );
+        assert_eq!(accepted("permessage-deflate; server_no_context_takeover"), Ok(true));
         assert_eq!(accepted("permessage-deflate"), Err(AnswerError));
         assert_eq!(accepted("x-webkit-deflate-frame"), Err(AnswerError));
     }

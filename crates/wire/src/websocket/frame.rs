@@ -129,21 +129,12 @@ impl Header {
 
     /// A whole, uncompressed, unmasked frame: what a server sends.
     pub fn server(opcode: Opcode, payload_bytes: u64) -> Self {
-        Self {
-            is_final: true,
-            is_compressed: false,
-            opcode,
-            mask: None,
-            payload_bytes,
-        }
+        Self { is_final: true, is_compressed: false, opcode, mask: None, payload_bytes }
     }
 
     /// A whole, uncompressed, masked frame: what a client sends.
     pub fn client(opcode: Opcode, mask: Mask, payload_bytes: u64) -> Self {
-        Self {
-            mask: Some(mask),
-            ..Self::server(opcode, payload_bytes)
-        }
+        Self { mask: Some(mask), ..Self::server(opcode, payload_bytes) }
     }
 
     /// Reads a header and says how many bytes it took; `None` if `input` ends before it does.
@@ -177,30 +168,18 @@ impl Header {
             (true, Some((&key, rest))) => (Some(Mask(key)), rest),
             (true, None) => return Ok(None),
         };
-        let header = Self {
-            is_final,
-            is_compressed,
-            opcode,
-            mask,
-            payload_bytes,
-        };
+        let header = Self { is_final, is_compressed, opcode, mask, payload_bytes };
         Ok(Some((header, input.len() - rest.len())))
     }
 
     /// The header as bytes.
     pub fn encode(self) -> HeaderBytes {
-        let mut header = HeaderBytes {
-            bytes: [0; Self::BYTES_MAX],
-            used: 0,
-        };
+        let mut header = HeaderBytes { bytes: [0; Self::BYTES_MAX], used: 0 };
         let fin = if self.is_final { FIN } else { 0 };
         let rsv1 = if self.is_compressed { RSV1 } else { 0 };
         let mask = if self.mask.is_some() { MASK } else { 0 };
         header.push(&[fin | rsv1 | self.opcode.bits()]);
-        match (
-            u8::try_from(self.payload_bytes),
-            u16::try_from(self.payload_bytes),
-        ) {
+        match (u8::try_from(self.payload_bytes), u16::try_from(self.payload_bytes)) {
             (Ok(short), _) if short < LENGTH_IS_U16 => header.push(&[mask | short]),
             (_, Ok(length)) => {
                 header.push(&[mask | LENGTH_IS_U16]);
@@ -305,12 +284,7 @@ mod tests {
 
         let mut client = Vec::new();
         append_client(&mut client, Opcode::Text, KEY, b"Hello");
-        assert_eq!(
-            client,
-            [
-                0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58
-            ]
-        );
+        assert_eq!(client, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
 
         let encode = |bytes| Header::server(Opcode::Binary, bytes).encode().to_vec();
         assert_eq!(encode(256), [0x82, 0x7E, 0x01, 0x00]);
@@ -329,14 +303,8 @@ mod tests {
         check(&[0xC9, 0x80], FrameError::ControlSplit);
         check(&[0x88, 0xFE], FrameError::ControlTooLong);
         check(&[0x82, 126, 0, 125], FrameError::LengthForm);
-        check(
-            &[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF],
-            FrameError::LengthForm,
-        );
-        check(
-            &[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0],
-            FrameError::LengthForm,
-        );
+        check(&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF], FrameError::LengthForm);
+        check(&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], FrameError::LengthForm);
     }
 
     fn header() -> impl Strategy<Value = Header> {
@@ -356,11 +324,7 @@ mod tests {
                 is_compressed: is_compressed && !opcode.is_control(),
                 opcode,
                 mask: mask.map(Mask),
-                payload_bytes: if opcode.is_control() {
-                    length % 126
-                } else {
-                    length
-                },
+                payload_bytes: if opcode.is_control() { length % 126 } else { length },
             },
         )
     }

@@ -135,11 +135,7 @@ impl Violation {
 impl Assembler {
     /// Begins a connection.
     pub fn new(role: Role, compression: Compression) -> Self {
-        Self {
-            partial: None,
-            role,
-            compression,
-        }
+        Self { partial: None, role, compression }
     }
 
     /// Takes the next message or control frame out of `input`: the bytes that were read and not yet
@@ -160,10 +156,7 @@ impl Assembler {
         let mut rest = input;
         let mut taken_bytes = 0;
         loop {
-            let more = Step {
-                taken_bytes,
-                event: None,
-            };
+            let more = Step { taken_bytes, event: None };
             let Some((header, header_bytes)) = Header::parse(rest)? else {
                 return Ok(more);
             };
@@ -194,16 +187,10 @@ impl Assembler {
                 _ => {
                     return self
                         .finish(&header, payload, bytes_max, inflater)
-                        .map(|event| Step {
-                            taken_bytes,
-                            event: Some(event),
-                        });
+                        .map(|event| Step { taken_bytes, event: Some(event) });
                 }
             };
-            return Ok(Step {
-                taken_bytes,
-                event: Some(event),
-            });
+            return Ok(Step { taken_bytes, event: Some(event) });
         }
     }
 
@@ -257,18 +244,10 @@ impl Assembler {
         inflater: &'a mut Inflater,
     ) -> Result<Event<'a>, Violation> {
         let (kind, is_compressed, payload) = match self.partial.take() {
-            None => (
-                kind_of(header),
-                header.is_compressed,
-                Cow::Borrowed(payload),
-            ),
+            None => (kind_of(header), header.is_compressed, Cow::Borrowed(payload)),
             Some(mut partial) => {
                 partial.payload.extend_from_slice(payload);
-                (
-                    partial.kind,
-                    partial.is_compressed,
-                    Cow::Owned(partial.payload),
-                )
+                (partial.kind, partial.is_compressed, Cow::Owned(partial.payload))
             }
         };
         let payload = match is_compressed {

@@ -28,17 +28,12 @@ impl Subprotocol {
 
     /// The subprotocol of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|subprotocol| subprotocol.name() == name)
+        Self::ALL.into_iter().find(|subprotocol| subprotocol.name() == name)
     }
 
     /// The best one of a `Sec-WebSocket-Protocol` list, wherever it stands in it.
     pub fn choose(offered: &str) -> Option<Self> {
-        offered
-            .split(',')
-            .filter_map(|name| Self::named(name.trim()))
-            .max()
+        offered.split(',').filter_map(|name| Self::named(name.trim())).max()
     }
 }
 
@@ -48,14 +43,8 @@ mod tests {
 
     #[test]
     fn the_highest_known_version_wins_in_any_order() {
-        assert_eq!(
-            Subprotocol::choose("v11.stomp, v10.stomp,v12.stomp"),
-            Some(Subprotocol::V12)
-        );
-        assert_eq!(
-            Subprotocol::choose("v10.stomp, v11.stomp"),
-            Some(Subprotocol::V11)
-        );
+        assert_eq!(Subprotocol::choose("v11.stomp, v10.stomp,v12.stomp"), Some(Subprotocol::V12));
+        assert_eq!(Subprotocol::choose("v10.stomp, v11.stomp"), Some(Subprotocol::V11));
         assert_eq!(Subprotocol::choose("mqtt,V12.STOMP"), None);
         assert_eq!(Subprotocol::choose(""), None);
     }

@@ -22,10 +22,7 @@ impl Key {
 
     /// The `Sec-WebSocket-Accept` that answers it.
     pub fn accept(&self) -> String {
-        let digest = Sha1::new()
-            .chain_update(&self.0)
-            .chain_update(GUID)
-            .finalize();
+        let digest = Sha1::new().chain_update(&self.0).chain_update(GUID).finalize();
         BASE64.encode(digest)
     }
 }

@@ -63,27 +63,15 @@ pub enum ClientError {
 impl Offer<'_> {
     /// The request.
     pub fn request(&self) -> Vec<u8> {
-        let Self {
-            host,
-            target,
-            key: Key(key),
-            ..
-        } = self;
+        let Self { host, target, key: Key(key), .. } = self;
         let mut request = format!(
             "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n",
         );
-        let subprotocols: Vec<_> = self
-            .subprotocols
-            .iter()
-            .map(|chosen| chosen.name())
-            .collect();
+        let subprotocols: Vec<_> = self.subprotocols.iter().map(|chosen| chosen.name()).collect();
         let subprotocols = subprotocols.join(", ");
         let headers = [
-            (
-                "Sec-WebSocket-Protocol",
-                Some(subprotocols.as_str()).filter(|list| !list.is_empty()),
-            ),
+            ("Sec-WebSocket-Protocol", Some(subprotocols.as_str()).filter(|list| !list.is_empty())),
             (
                 "Sec-WebSocket-Extensions",
                 match self.compression {
@@ -133,24 +121,16 @@ impl Offer<'_> {
 
     fn check(&self, parsed: &httparse::Response<'_, '_>) -> Result<Answer, ClientError> {
         let value = |name: &str| {
-            let header = parsed
-                .headers
-                .iter()
-                .find(|header| header.name.eq_ignore_ascii_case(name));
-            header
-                .and_then(|header| str::from_utf8(header.value).ok())
-                .map(str::trim)
+            let header =
+                parsed.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+            header.and_then(|header| str::from_utf8(header.value).ok()).map(str::trim)
         };
         let expect = |name: &'static str, is_right: &dyn Fn(&str) -> bool| {
-            value(name)
-                .filter(|value| is_right(value))
-                .ok_or(ClientError::Header(name))
+            value(name).filter(|value| is_right(value)).ok_or(ClientError::Header(name))
         };
         expect("Upgrade", &|value| value.eq_ignore_ascii_case("websocket"))?;
         expect("Connection", &|value| {
-            value
-                .split(',')
-                .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+            value.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
         })?;
         expect("Sec-WebSocket-Accept", &|value| value == self.key.accept())?;
 
@@ -167,10 +147,7 @@ impl Offer<'_> {
             (true, Compression::Deflate) => Compression::Deflate,
             (true, Compression::None) => return Err(extension::AnswerError.into()),
         };
-        Ok(Answer {
-            subprotocol,
-            compression,
-        })
+        Ok(Answer { subprotocol, compression })
     }
 }
 
@@ -203,57 +180,28 @@ mod tests {
     #[test]
     fn our_server_grants_what_our_client_asks() {
         let (request, _) = Request::parse(&offer().request()).unwrap().unwrap();
-        assert_eq!(
-            request.authorization.as_deref(),
-            Some("Basic Z3Vlc3Q6Z3Vlc3Q=")
-        );
-        let expected = Answer {
-            subprotocol: Some(Subprotocol::V12),
-            compression: Compression::Deflate,
-        };
+        assert_eq!(request.authorization.as_deref(), Some("Basic Z3Vlc3Q6Z3Vlc3Q="));
+        let expected =
+            Answer { subprotocol: Some(Subprotocol::V12), compression: Compression::Deflate };
         let text = answer();
-        assert_eq!(
-            offer().parse_answer(text.as_bytes()),
-            Ok(Some((expected, text.len())))
-        );
+        assert_eq!(offer().parse_answer(text.as_bytes()), Ok(Some((expected, text.len()))));
     }
 
     #[test]
     fn answers_that_were_not_asked_for_are_turned_down() {
         let check = |from: &str, to: &str, error| {
             assert!(answer().contains(from));
-            assert_eq!(
-                offer().parse_answer(answer().replace(from, to).as_bytes()),
-                Err(error)
-            );
+            assert_eq!(offer().parse_answer(answer().replace(from, to).as_bytes()), Err(error));
         };
-        check(
-            "s3pPLM",
-            "xxxxxx",
-            ClientError::Header("Sec-WebSocket-Accept"),
-        );
+        check("s3pPLM", "xxxxxx", ClientError::Header("Sec-WebSocket-Accept"));
         check("Upgrade: websocket\r\n", "", ClientError::Header("Upgrade"));
-        check(
-            "Connection: Upgrade",
-            "Connection: close",
-            ClientError::Header("Connection"),
-        );
+        check("Connection: Upgrade", "Connection: close", ClientError::Header("Connection"));
         check("v12.stomp", "mqtt", ClientError::Subprotocol("mqtt".into()));
-        check(
-            "permessage-deflate;",
-            "bzip2;",
-            ClientError::Extension(extension::AnswerError),
-        );
-        let refused = ClientError::Refused {
-            code: 403,
-            reason: "Forbidden".into(),
-        };
+        check("permessage-deflate;", "bzip2;", ClientError::Extension(extension::AnswerError));
+        let refused = ClientError::Refused { code: 403, reason: "Forbidden".into() };
         check("101 Switching Protocols", "403 Forbidden", refused);
         check("HTTP/1.1", "SMTP/1.1", ClientError::Malformed);
-        let plain = Offer {
-            compression: Compression::None,
-            ..offer()
-        };
+        let plain = Offer { compression: Compression::None, ..offer() };
         let error = plain.parse_answer(answer().as_bytes());
         assert_eq!(error, Err(ClientError::Extension(extension::AnswerError)));
     }

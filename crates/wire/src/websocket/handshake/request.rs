@@ -118,11 +118,7 @@ impl Request {
         if self.method != "GET" || !self.is_http_1_1 || !asks {
             return Err(UpgradeError::NotAsked);
         }
-        let key = self
-            .key
-            .as_deref()
-            .filter(|key| !key.is_empty())
-            .ok_or(UpgradeError::NoKey)?;
+        let key = self.key.as_deref().filter(|key| !key.is_empty()).ok_or(UpgradeError::NoKey)?;
         match self.version.as_deref() {
             Some("13" | "8" | "7") => Ok(Key(key.into())),
             _ => Err(UpgradeError::Version),
@@ -135,17 +131,15 @@ fn set_first(slot: &mut Option<String>, value: &str) {
 }
 
 fn has_token(list: &str, token: &str) -> bool {
-    list.split(',')
-        .any(|item| item.trim().eq_ignore_ascii_case(token))
+    list.split(',').any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
 /// The path of a request target: `/ws/?x=1` and `http://host/ws` are both `/ws`.
 fn path_of(target: &str) -> &str {
     let target = match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => rest
-            .find('/')
-            .and_then(|start| rest.get(start..))
-            .unwrap_or("/"),
+        Some((_, rest)) if !target.starts_with('/') => {
+            rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/")
+        }
         _ => target,
     };
     let path = target.split(['?', '#']).next().unwrap_or_default();
@@ -179,14 +173,8 @@ mod tests {
         assert_eq!(request.path, "/ws");
         assert_eq!(request.origin.as_deref(), Some("http://example.com"));
         assert_eq!(request.protocols, "v10.stomp,v12.stomp");
-        assert_eq!(
-            request.extensions,
-            "permessage-deflate; client_max_window_bits"
-        );
-        assert_eq!(
-            request.key().unwrap().accept(),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
+        assert_eq!(request.extensions, "permessage-deflate; client_max_window_bits");
+        assert_eq!(request.key().unwrap().accept(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
@@ -199,11 +187,7 @@ mod tests {
         check("HTTP/1.1", "HTTP/1.0", UpgradeError::NotAsked);
         check(", Upgrade", "", UpgradeError::NotAsked);
         check("WebSocket\r\n", "h2c\r\n", UpgradeError::NotAsked);
-        check(
-            "-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            "-Key:",
-            UpgradeError::NoKey,
-        );
+        check("-Key: dGhlIHNhbXBsZSBub25jZQ==", "-Key:", UpgradeError::NoKey);
         check("Sec-WebSocket-Key", "X-Key", UpgradeError::NoKey);
         check("Version: 13", "Version: 12", UpgradeError::Version);
         check("Sec-WebSocket-Version", "X-Version", UpgradeError::Version);
@@ -236,36 +220,21 @@ mod tests {
             let start = "GET / HTTP/1.1\r\nX: ";
             format!("{start}{}\r\n\r\n", "x".repeat(bytes - start.len() - 4))
         };
-        assert!(matches!(
-            Request::parse(filled(HEAD_BYTES_MAX).as_bytes()),
-            Ok(Some(_))
-        ));
+        assert!(matches!(Request::parse(filled(HEAD_BYTES_MAX).as_bytes()), Ok(Some(_))));
         let too_long = filled(HEAD_BYTES_MAX + 1);
-        assert_eq!(
-            Request::parse(too_long.as_bytes()),
-            Err(RequestError::TooLong)
-        );
-        assert_eq!(
-            Request::parse(&too_long.as_bytes()[..HEAD_BYTES_MAX - 1]),
-            Ok(None)
-        );
+        assert_eq!(Request::parse(too_long.as_bytes()), Err(RequestError::TooLong));
+        assert_eq!(Request::parse(&too_long.as_bytes()[..HEAD_BYTES_MAX - 1]), Ok(None));
 
         let many = |count| format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(count));
-        assert!(matches!(
-            Request::parse(many(HEADERS_MAX).as_bytes()),
-            Ok(Some(_))
-        ));
+        assert!(matches!(Request::parse(many(HEADERS_MAX).as_bytes()), Ok(Some(_))));
         let too_many = Request::parse(many(HEADERS_MAX + 1).as_bytes());
         assert_eq!(too_many, Err(RequestError::TooLong));
     }
 
     #[test]
     fn other_protocols_are_no_requests() {
-        for bytes in [
-            &b"\x16\x03\x01\x02\x00"[..],
-            b"CONNECT\nlogin:a\n\n\0",
-            b"AMQP\0\0\x09\x01",
-        ] {
+        for bytes in [&b"\x16\x03\x01\x02\x00"[..], b"CONNECT\nlogin:a\n\n\0", b"AMQP\0\0\x09\x01"]
+        {
             assert_eq!(Request::parse(bytes), Err(RequestError::Malformed));
         }
     }

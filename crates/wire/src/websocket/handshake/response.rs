@@ -61,11 +61,7 @@ impl Upgrade {
         }
         response.push_str("\r\n");
         let compression = extension.map_or(Compression::None, |_| Compression::Deflate);
-        Self {
-            subprotocol,
-            compression,
-            response: response.into_bytes(),
-        }
+        Self { subprotocol, compression, response: response.into_bytes() }
     }
 }
 
@@ -138,16 +134,11 @@ mod tests {
     #[test]
     fn only_what_was_offered_and_chosen_is_confirmed() {
         assert_eq!(upgrade("", Compression::Deflate), PLAIN);
-        assert_eq!(
-            upgrade("Sec-WebSocket-Protocol: mqtt\r\n", Compression::Deflate),
-            PLAIN
-        );
+        assert_eq!(upgrade("Sec-WebSocket-Protocol: mqtt\r\n", Compression::Deflate), PLAIN);
         let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
         assert_eq!(upgrade(offer, Compression::None), PLAIN);
-        let both = upgrade(
-            &format!("Sec-WebSocket-Protocol: v11.stomp\r\n{offer}"),
-            Compression::Deflate,
-        );
+        let both =
+            upgrade(&format!("Sec-WebSocket-Protocol: v11.stomp\r\n{offer}"), Compression::Deflate);
         let confirmed = "Sec-WebSocket-Protocol: v11.stomp\r\n\
             Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n\r\n";
         assert!(both.ends_with(confirmed), "{both}");

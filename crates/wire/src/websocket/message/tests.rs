@@ -19,10 +19,7 @@ struct Sent {
 impl Sent {
     fn new(opcode: Opcode, payload: impl AsRef<[u8]>) -> Self {
         let payload = payload.as_ref().to_vec();
-        Self {
-            header: Header::client(opcode, MASK, payload.len() as u64),
-            payload,
-        }
+        Self { header: Header::client(opcode, MASK, payload.len() as u64), payload }
     }
 
     fn more(mut self) -> Self {
@@ -140,10 +137,8 @@ fn a_fragmented_message_is_heard_once_and_pings_between() {
 #[test]
 fn text_is_checked_across_fragments() {
     let [first, second] = [0xC3, 0xA9];
-    let e_acute = [
-        Sent::new(Opcode::Text, [first]).more(),
-        Sent::new(Opcode::Continuation, [second]),
-    ];
+    let e_acute =
+        [Sent::new(Opcode::Text, [first]).more(), Sent::new(Opcode::Continuation, [second])];
     check(&e_acute, &[text("é")]);
     let cut_short = [Sent::new(Opcode::Text, [first])];
     check(&cut_short, &[Heard::Violation(Violation::NotUtf8)]);
@@ -175,61 +170,26 @@ fn each_violation_has_its_close_code() {
         assert_eq!(violation.close_code(), CloseCode(code));
     };
     let hi = |opcode| Sent::new(opcode, "hi");
-    let too_long = Violation::TooLong {
-        bytes_max: BYTES_MAX,
-    };
+    let too_long = Violation::TooLong { bytes_max: BYTES_MAX };
     check(&[hi(Opcode::Text).unmasked()], Violation::NotMasked, 1002);
+    check(&[hi(Opcode::Continuation)], Violation::NothingToContinue, 1002);
+    check(&[hi(Opcode::Text).more(), hi(Opcode::Binary)], Violation::NotContinued, 1002);
     check(
-        &[hi(Opcode::Continuation)],
-        Violation::NothingToContinue,
-        1002,
-    );
-    check(
-        &[hi(Opcode::Text).more(), hi(Opcode::Binary)],
-        Violation::NotContinued,
-        1002,
-    );
-    check(
-        &[
-            hi(Opcode::Text).more(),
-            hi(Opcode::Continuation).compressed(),
-        ],
+        &[hi(Opcode::Text).more(), hi(Opcode::Continuation).compressed()],
         Violation::Compressed,
         1002,
     );
-    check(
-        &[Sent::new(Opcode::Close, [3])],
-        Violation::Close(CloseError::Incomplete),
-        1002,
-    );
-    check(
-        &[Sent::new(Opcode::Close, [3, 0xE8, 0xFF])],
-        Violation::Close(CloseError::Reason),
-        1007,
-    );
+    check(&[Sent::new(Opcode::Close, [3])], Violation::Close(CloseError::Incomplete), 1002);
+    check(&[Sent::new(Opcode::Close, [3, 0xE8, 0xFF])], Violation::Close(CloseError::Reason), 1007);
     check(&[Sent::new(Opcode::Text, [0xFF])], Violation::NotUtf8, 1007);
-    check(
-        &[Sent::new(Opcode::Text, [0xFF; 9]).compressed()],
-        Violation::NotDeflate,
-        1007,
-    );
-    check(
-        &[Sent::new(Opcode::Text, vec![b'x'; BYTES_MAX + 1])],
-        too_long,
-        1009,
-    );
+    check(&[Sent::new(Opcode::Text, [0xFF; 9]).compressed()], Violation::NotDeflate, 1007);
+    check(&[Sent::new(Opcode::Text, vec![b'x'; BYTES_MAX + 1])], too_long, 1009);
     let half = vec![b'x'; BYTES_MAX / 2 + 1];
-    let halves = [
-        Sent::new(Opcode::Text, &half).more(),
-        Sent::new(Opcode::Continuation, &half).more(),
-    ];
+    let halves =
+        [Sent::new(Opcode::Text, &half).more(), Sent::new(Opcode::Continuation, &half).more()];
     check(&halves, too_long, 1009);
     let bomb = compress_tail(&vec![0; BYTES_MAX + 1]);
-    check(
-        &[Sent::new(Opcode::Binary, bomb).compressed()],
-        too_long,
-        1009,
-    );
+    check(&[Sent::new(Opcode::Binary, bomb).compressed()], too_long, 1009);
 }
 
 #[test]
@@ -237,39 +197,25 @@ fn the_limit_itself_is_allowed() {
     let payload = vec![b'x'; BYTES_MAX];
     let mut bytes = Vec::new();
     Sent::new(Opcode::Text, &payload).write(&mut bytes);
-    Sent::new(Opcode::Text, compress_tail(&payload))
-        .compressed()
-        .write(&mut bytes);
+    Sent::new(Opcode::Text, compress_tail(&payload)).compressed().write(&mut bytes);
     let mut assembler = Assembler::new(Role::Server, Compression::Deflate);
-    assert_eq!(
-        hear(&mut assembler, &bytes, &[]),
-        [text(&payload), text(&payload)]
-    );
+    assert_eq!(hear(&mut assembler, &bytes, &[]), [text(&payload), text(&payload)]);
 }
 
 #[test]
 fn a_frame_over_the_limit_is_turned_down_before_it_comes() {
-    let header = Header::client(Opcode::Binary, MASK, u64::MAX >> 1)
-        .encode()
-        .to_vec();
+    let header = Header::client(Opcode::Binary, MASK, u64::MAX >> 1).encode().to_vec();
     let mut assembler = Assembler::new(Role::Server, Compression::None);
-    let expected = Heard::Violation(Violation::TooLong {
-        bytes_max: BYTES_MAX,
-    });
+    let expected = Heard::Violation(Violation::TooLong { bytes_max: BYTES_MAX });
     assert_eq!(hear(&mut assembler, &header, &[]), [expected]);
 }
 
 #[test]
 fn compression_must_have_been_agreed() {
     let mut bytes = Vec::new();
-    Sent::new(Opcode::Text, compress_tail(b"x"))
-        .compressed()
-        .write(&mut bytes);
+    Sent::new(Opcode::Text, compress_tail(b"x")).compressed().write(&mut bytes);
     let mut assembler = Assembler::new(Role::Server, Compression::None);
-    assert_eq!(
-        hear(&mut assembler, &bytes, &[]),
-        [Heard::Violation(Violation::Compressed)]
-    );
+    assert_eq!(hear(&mut assembler, &bytes, &[]), [Heard::Violation(Violation::Compressed)]);
 }
 
 #[test]
@@ -289,9 +235,7 @@ fn a_usual_message_is_a_slice_of_the_input() {
     let (from, to) = (bytes.as_ptr().addr(), bytes.as_ptr().addr() + bytes.len());
     let mut inflater = Inflater::new();
     let mut assembler = Assembler::new(Role::Server, Compression::Deflate);
-    let step = assembler
-        .next(&mut bytes, BYTES_MAX, &mut inflater)
-        .unwrap();
+    let step = assembler.next(&mut bytes, BYTES_MAX, &mut inflater).unwrap();
     match step.event {
         Some(Event::Message(Kind::Text, Cow::Borrowed(payload))) => {
             assert_eq!(payload, b"hello");
@@ -310,12 +254,7 @@ fn an_idle_assembler_is_small() {
 fn message() -> impl Strategy<Value = (Kind, bool, Vec<u8>, Vec<prop::sample::Index>)> {
     let cuts = || prop::collection::vec(any::<prop::sample::Index>(), 0..3);
     prop_oneof![
-        (
-            Just(Kind::Text),
-            any::<bool>(),
-            "\\PC{0,300}".prop_map(String::into_bytes),
-            cuts()
-        ),
+        (Just(Kind::Text), any::<bool>(), "\\PC{0,300}".prop_map(String::into_bytes), cuts()),
         (Just(Kind::Binary), any::<bool>(), any::<Vec<u8>>(), cuts()),
     ]
 }
@@ -323,22 +262,11 @@ fn message() -> impl Strategy<Value = (Kind, bool, Vec<u8>, Vec<prop::sample::In
 fn fragments(
     (kind, is_compressed, plain, cuts): &(Kind, bool, Vec<u8>, Vec<prop::sample::Index>),
 ) -> Vec<Sent> {
-    let payload = if *is_compressed {
-        compress_tail(plain)
-    } else {
-        plain.clone()
-    };
-    let mut ends: Vec<usize> = cuts
-        .iter()
-        .map(|cut| cut.index(payload.len() + 1))
-        .collect();
+    let payload = if *is_compressed { compress_tail(plain) } else { plain.clone() };
+    let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
     ends.push(payload.len());
     ends.sort_unstable();
-    let mut opcode = if *kind == Kind::Text {
-        Opcode::Text
-    } else {
-        Opcode::Binary
-    };
+    let mut opcode = if *kind == Kind::Text { Opcode::Text } else { Opcode::Binary };
     let mut from = 0;
     let mut frames = Vec::new();
     for end in ends {
