@@ -21,7 +21,10 @@ pub struct Content<'a> {
 
 /// Appends a method frame.
 pub fn encode_method<'a>(out: &mut Vec<u8>, channel: u16, method: &impl Arguments<'a>) {
-    encode_frame(out, FrameKind::Method, channel, |out| method.write(out));
+    let [c0, c1] = channel.to_be_bytes();
+    out.put(&[FrameKind::Method as u8, c0, c1]);
+    out.put_measured(|out| method.write(out));
+    out.push(FRAME_END);
 }
 
 /// Appends a method frame, a header frame, and as many body frames as the body needs.
@@ -46,25 +49,25 @@ pub fn encode_content<'a>(
 
 /// Appends the header frame of a content of class `basic`.
 pub fn encode_header(out: &mut Vec<u8>, channel: u16, properties: &[u8], body_bytes: u64) {
-    put_frame_start(out, FrameKind::Header, channel, HEADER_FIXED_BYTES + properties.len());
-    let mut fixed = [0; HEADER_FIXED_BYTES];
-    let (class, rest) = fixed.split_at_mut(2);
-    class.copy_from_slice(&BASIC.to_be_bytes());
-    // Two octets of weight stay zero.
-    rest.split_at_mut(2).1.copy_from_slice(&body_bytes.to_be_bytes());
-    out.put(&fixed);
+    let [h0, h1, h2, h3, h4, h5, h6] =
+        frame_start(FrameKind::Header, channel, HEADER_FIXED_BYTES + properties.len());
+    let [c0, c1] = BASIC.to_be_bytes();
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = body_bytes.to_be_bytes();
+    // One write for all that is fixed; between class and size, two octets of weight.
+    out.put(&[h0, h1, h2, h3, h4, h5, h6, c0, c1, 0, 0, b0, b1, b2, b3, b4, b5, b6, b7]);
     out.put(properties);
     out.push(FRAME_END);
 }
 
 /// Appends what precedes the bytes of a body frame. [`FRAME_END`] must follow them.
 pub fn encode_body_start(out: &mut Vec<u8>, channel: u16, payload_bytes: usize) {
-    put_frame_start(out, FrameKind::Body, channel, payload_bytes);
+    out.put(&frame_start(FrameKind::Body, channel, payload_bytes));
 }
 
 /// Appends a heart-beat.
 pub fn encode_heartbeat(out: &mut Vec<u8>) {
-    encode_frame(out, FrameKind::Heartbeat, 0, |_| {});
+    out.put(&frame_start(FrameKind::Heartbeat, 0, 0));
+    out.push(FRAME_END);
 }
 
 /// How many bytes of a body go into one frame; `frame_bytes_max` 0 is no limit.
@@ -75,21 +78,8 @@ pub fn body_bytes_per_frame(frame_bytes_max: u32) -> usize {
     }
 }
 
-fn put_frame_start(out: &mut Vec<u8>, kind: FrameKind, channel: u16, payload_bytes: usize) {
-    let [channel_high, channel_low] = channel.to_be_bytes();
-    let payload_bytes = u32::try_from(payload_bytes).unwrap_or(u32::MAX);
-    let [b0, b1, b2, b3] = payload_bytes.to_be_bytes();
-    out.put(&[kind as u8, channel_high, channel_low, b0, b1, b2, b3]);
-}
-
-fn encode_frame(
-    out: &mut Vec<u8>,
-    kind: FrameKind,
-    channel: u16,
-    payload: impl FnOnce(&mut Vec<u8>),
-) {
-    let [channel_high, channel_low] = channel.to_be_bytes();
-    out.put(&[kind as u8, channel_high, channel_low]);
-    out.put_measured(payload);
-    out.push(FRAME_END);
+fn frame_start(kind: FrameKind, channel: u16, payload_bytes: usize) -> [u8; 7] {
+    let [c0, c1] = channel.to_be_bytes();
+    let [b0, b1, b2, b3] = u32::try_from(payload_bytes).unwrap_or(u32::MAX).to_be_bytes();
+    [kind as u8, c0, c1, b0, b1, b2, b3]
 }

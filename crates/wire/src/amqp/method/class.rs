@@ -51,8 +51,9 @@ pub trait Arguments<'a>: Sized {
 
     /// Appends a method frame's payload: the numbers and the arguments.
     fn write(&self, out: &mut Vec<u8>) {
-        out.put_u16(Self::ID.class_id);
-        out.put_u16(Self::ID.method_id);
+        let [c0, c1] = Self::ID.class_id.to_be_bytes();
+        let [m0, m1] = Self::ID.method_id.to_be_bytes();
+        out.put(&[c0, c1, m0, m1]);
         self.write_arguments(out);
     }
 }
