@@ -67,6 +67,8 @@ pub struct Tails {
     pub stomp: OnceLock<Box<[u8]>>,
     /// The same as DEFLATE blocks of their own.
     pub stomp_deflated: OnceLock<Box<[u8]>>,
+    /// Whether the STOMP tail is UTF-8 throughout: what is not cannot go into a text message.
+    pub stomp_is_text: OnceLock<bool>,
 }
 
 impl Message {
@@ -97,23 +99,17 @@ impl Message {
 
     /// The key it was published with.
     pub fn routing_key(&self) -> &[u8] {
-        self.content
-            .get(..usize::from(self.key_bytes))
-            .unwrap_or_default()
+        self.content.get(..usize::from(self.key_bytes)).unwrap_or_default()
     }
 
     /// The property bytes as received, to be passed through untouched.
     pub fn property_bytes(&self) -> &[u8] {
-        self.content
-            .get(usize::from(self.key_bytes)..self.body_at as usize)
-            .unwrap_or_default()
+        self.content.get(usize::from(self.key_bytes)..self.body_at as usize).unwrap_or_default()
     }
 
     /// The body.
     pub fn body(&self) -> &[u8] {
-        self.content
-            .get(self.body_at as usize..)
-            .unwrap_or_default()
+        self.content.get(self.body_at as usize..).unwrap_or_default()
     }
 
     /// What the broker must know without decoding.

@@ -105,18 +105,26 @@ impl Outbox {
         let start = self.scratch.len();
         self.leave_room(HEADER_ROOM_BYTES);
         write(&mut self.scratch);
-        self.put_header(start, HEADER_ROOM_BYTES, 0);
+        let opcode = match self.framing {
+            Framing::WebSocket { is_binary: false, .. } => {
+                let frame = self.scratch.get(start + HEADER_ROOM_BYTES..).unwrap_or_default();
+                text_or_binary(std::str::from_utf8(frame).is_ok())
+            }
+            _ => Opcode::Binary,
+        };
+        self.put_header(start, HEADER_ROOM_BYTES, 0, opcode);
     }
 
     /// Writes one STOMP MESSAGE: `head` writes what is this subscriber's own, and the tail, which
     /// the session has put into [`model::message::Tails::stomp`], is shared.
     pub fn stomp_message(&mut self, message: &Arc<Message>, head: impl FnOnce(&mut Vec<u8>)) {
         let start = self.scratch.len();
+        let opcode = self.opcode_for(message);
         let Some(deflated) = self.deflated_tail(message) else {
             self.leave_room(HEADER_ROOM_BYTES);
             head(&mut self.scratch);
             let tail = Shared::StompTail(Arc::clone(message));
-            self.put_header(start, HEADER_ROOM_BYTES, tail.bytes().len());
+            self.put_header(start, HEADER_ROOM_BYTES, tail.bytes().len(), opcode);
             return self.append_shared(tail);
         };
         let room = HEADER_ROOM_BYTES + STORED_HEADER_BYTES;
@@ -126,11 +134,11 @@ impl Outbox {
         if head_bytes > STORED_BYTES_MAX {
             // A subscription's id of that size: not worth a second block.
             let tail = Shared::StompTail(Arc::clone(message));
-            self.put_header(start, room, tail.bytes().len());
+            self.put_header(start, room, tail.bytes().len(), opcode);
             return self.append_shared(tail);
         }
         let payload_bytes = STORED_HEADER_BYTES + head_bytes + deflated.bytes().len();
-        let mut header = Header::server(self.opcode(), payload_bytes as u64);
+        let mut header = Header::server(opcode, payload_bytes as u64);
         header.is_compressed = true;
         let mut prefix = Prefix::from_slice(&header.encode());
         prefix.extend_from_slice(&stored_header(head_bytes));
@@ -161,19 +169,23 @@ impl Outbox {
 
     /// Puts the header of an uncompressed frame in place of the room left at `start`; `tail_bytes`
     /// follow what is in the scratch.
-    fn put_header(&mut self, start: usize, room: usize, tail_bytes: usize) {
+    fn put_header(&mut self, start: usize, room: usize, tail_bytes: usize, opcode: Opcode) {
         if self.framing != Framing::Stream {
             let payload_bytes = self.scratch.len() - start - room + tail_bytes;
-            let header = Header::server(self.opcode(), payload_bytes as u64).encode();
+            let header = Header::server(opcode, payload_bytes as u64).encode();
             self.scratch.splice(start..start + room, header.iter().copied());
         }
     }
 
-    fn opcode(&self) -> Opcode {
-        match self.framing {
-            Framing::WebSocket { is_binary: true, .. } => Opcode::Binary,
-            _ => Opcode::Text,
-        }
+    /// Text where that was asked for and the message is UTF-8: a browser drops the connection over a
+    /// text message that is not.
+    fn opcode_for(&self, message: &Arc<Message>) -> Opcode {
+        let Framing::WebSocket { is_binary: false, .. } = self.framing else {
+            return Opcode::Binary;
+        };
+        let tails = message.tails();
+        let tail = tails.stomp.get().map_or(&[][..], |tail| tail);
+        text_or_binary(*tails.stomp_is_text.get_or_init(|| std::str::from_utf8(tail).is_ok()))
     }
 
     fn append_shared(&mut self, part: Shared) {
@@ -270,6 +282,10 @@ impl Outbox {
             splice.at -= gone_scratch;
         }
     }
+}
+
+fn text_or_binary(is_text: bool) -> Opcode {
+    if is_text { Opcode::Text } else { Opcode::Binary }
 }
 
 /// What stands in front of a compressed message's head.

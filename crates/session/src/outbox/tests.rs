@@ -49,7 +49,7 @@ fn read(mut bytes: Vec<u8>) -> Vec<(Kind, String)> {
         let step = assembler.next(&mut bytes, 1 << 20, &mut inflater).unwrap();
         let Some(event) = step.event else { break };
         let Event::Message(kind, payload) = event else { panic!("{event:?}") };
-        messages.push((kind, String::from_utf8(Cow::into_owned(payload)).unwrap()));
+        messages.push((kind, String::from_utf8_lossy(&Cow::into_owned(payload)).into_owned()));
         let taken = step.taken_bytes;
         bytes.drain(..taken);
     }
@@ -168,4 +168,16 @@ fn a_peer_that_reads_slowly_does_not_make_it_grow() {
     }
     assert_eq!(written + drain(&mut outbox, usize::MAX).len(), 1000 * 11_000);
     assert_eq!(Arc::strong_count(&shared), 1);
+}
+
+#[test]
+fn a_body_that_is_no_text_goes_to_a_text_client_in_a_binary_message() {
+    let mut outbox = Outbox::default();
+    outbox.set_framing(WEBSOCKET);
+    outbox.stomp_message(&message("grüß".as_bytes()), |head| head.extend_from_slice(b"a:"));
+    outbox.stomp_message(&message(b"\x78\x9c\xff"), |head| head.extend_from_slice(b"b:"));
+    outbox.frame(|frame| frame.extend_from_slice(b"c\xff"));
+    let kinds: Vec<Kind> =
+        read(drain(&mut outbox, usize::MAX)).into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [Kind::Text, Kind::Binary, Kind::Binary]);
 }
