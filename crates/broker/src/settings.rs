@@ -52,8 +52,8 @@ impl std::fmt::Debug for DefaultUser {
 }
 
 impl Default for Settings {
-    /// RabbitMQ's, except that `guest` is also an impersonator, as web back ends publish in the name
-    /// of the application's users.
+    /// RabbitMQ's, except that `guest` is also an impersonator, as web back ends publish in the
+    /// name of the application's users.
     fn default() -> Self {
         let guest = UserName::parse("guest").ok();
         Self {

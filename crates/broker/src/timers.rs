@@ -100,3 +100,77 @@ impl Timers {
         due
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use model::{FieldTable, QueueName, QueueSpec, VhostName};
+
+    use super::*;
+    use crate::turn::Turn;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn queue(name: &str) -> Arc<Queue> {
+        let spec = QueueSpec {
+            name: None,
+            is_durable: false,
+            is_exclusive: false,
+            is_auto_delete: false,
+            arguments: FieldTable::new(),
+        };
+        let mut turn = Turn::new(Instant::now());
+        let name = QueueName::parse(name).unwrap();
+        Queue::create(&mut turn, &VhostName::root(), name, None, &spec).unwrap()
+    }
+
+    #[test]
+    fn the_keeper_is_told_of_earlier_deadlines_only() {
+        let (timers, woken) = (Timers::default(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut context = Context::from_waker(&waker);
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let queue = queue("q");
+        assert_eq!(timers.next(), None);
+        assert!(timers.poll_earlier(&mut context).is_pending());
+        timers.add(now + 2 * second, &queue);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(timers.poll_earlier(&mut context).is_ready());
+        assert_eq!(timers.next(), Some(now + 2 * second));
+        assert!(timers.poll_earlier(&mut context).is_pending());
+        timers.add(now + 3 * second, &queue);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(timers.poll_earlier(&mut context).is_pending());
+        timers.add(now + second, &queue);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+        assert_eq!(timers.next(), Some(now + second));
+    }
+
+    #[test]
+    fn what_is_due_comes_out_once_and_in_order() {
+        let timers = Timers::default();
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let (a, b, gone) = (queue("a"), queue("b"), queue("gone"));
+        timers.add(now + 2 * second, &b);
+        timers.add(now + second, &a);
+        timers.add(now + second, &gone);
+        timers.add(now + 3 * second, &a);
+        drop(gone);
+        let names = |due: Vec<Arc<Queue>>| -> Vec<String> {
+            due.iter().map(|queue| queue.name().to_string()).collect()
+        };
+        assert_eq!(names(timers.due(now)), [""; 0]);
+        assert_eq!(names(timers.due(now + 2 * second)), ["a", "b"]);
+        assert_eq!(timers.next(), Some(now + 3 * second));
+    }
+}

@@ -1,7 +1,7 @@
 //! What listings show: plain values, taken at one moment each.
 //!
-//! `management` renders them; nothing here changes anything. [`crate::Broker`] has a method per list,
-//! in [`crate::listing`].
+//! `management` renders them; nothing here changes anything. [`crate::Broker`] has a method per
+//! list, in [`crate::listing`].
 
 use model::{
     Binding, ConsumerTag, DestinationRule, ExchangeName, FieldTable, LinkId, Permission, QueueName,

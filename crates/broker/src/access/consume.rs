@@ -51,8 +51,9 @@ impl Access {
         Ok(queue)
     }
 
-    /// Subscribes to an exchange by a key, without a queue of one's own: a cursor on the stream that
-    /// all such subscriptions share. Asks for the rights that RabbitMQ's subscription queue needs.
+    /// Subscribes to an exchange by a key, without a queue of one's own: a cursor on the stream
+    /// that all such subscriptions share. Asks for the rights that RabbitMQ's subscription queue
+    /// needs.
     ///
     /// # Errors
     ///

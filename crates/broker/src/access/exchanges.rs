@@ -21,11 +21,11 @@ impl Access {
     /// # Errors
     ///
     /// - [`Refusal::UnknownExchangeType`], [`Refusal::DefaultExchange`].
-    /// - [`Refusal::AccessRefused`] without configure; with an alternate exchange also without read on
-    ///   this and write on that.
+    /// - [`Refusal::AccessRefused`] without configure; with an alternate exchange also without read
+    ///   on this and write on that.
     /// - [`Refusal::Inequivalent`] if it exists and is something else.
-    /// - [`Refusal::ReservedName`], [`Refusal::PreconditionFailed`] for an alternate exchange that is
-    ///   no name.
+    /// - [`Refusal::ReservedName`], [`Refusal::PreconditionFailed`] for an alternate exchange that
+    ///   is no name.
     /// - [`Refusal::NoSuchExchange`] passively.
     pub fn declare_exchange(
         &mut self,
@@ -147,8 +147,8 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// [`Refusal::DefaultExchange`], [`Refusal::SystemExchange`], [`Refusal::AccessRefused`] without
-    /// configure, [`Refusal::InUse`].
+    /// [`Refusal::DefaultExchange`], [`Refusal::SystemExchange`], [`Refusal::AccessRefused`]
+    /// without configure, [`Refusal::InUse`].
     pub fn delete_exchange(
         &mut self,
         _turn: &mut Turn,

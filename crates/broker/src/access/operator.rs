@@ -76,14 +76,14 @@ impl Operator<'_> {
         })
     }
 
-    /// Deletes a user with all their rights; whether there was one. Who is inside may do nothing more;
-    /// closing their connections is the caller's part.
+    /// Deletes a user with all their rights; whether there was one. Who is inside may do nothing
+    /// more; closing their connections is the caller's part.
     pub fn delete_user(&self, name: &UserName) -> bool {
         self.broker.rights.change(|tables| tables.delete_user(name))
     }
 
-    /// Adds a vhost, or describes one anew, but for its limits; whether it is new. Who adds it may do
-    /// everything in it.
+    /// Adds a vhost, or describes one anew, but for its limits; whether it is new. Who adds it may
+    /// do everything in it.
     ///
     /// # Errors
     ///
@@ -123,8 +123,8 @@ impl Operator<'_> {
         Ok(())
     }
 
-    /// Deletes a vhost with everything in it, and all rights there; whether there was one. Closing the
-    /// connections to it is the caller's part.
+    /// Deletes a vhost with everything in it, and all rights there; whether there was one. Closing
+    /// the connections to it is the caller's part.
     pub fn delete_vhost(&self, turn: &mut Turn, name: &VhostName) -> bool {
         let removed = self.broker.vhosts.write().remove(name);
         let Some(vhost) = removed else { return false };
@@ -195,8 +195,8 @@ impl Operator<'_> {
         self.broker.rights.change(|tables| tables.clear_topic_permissions(user, vhost, exchange))
     }
 
-    /// Sets the destination rules of a user or tag, in order. An empty list takes them away, so that
-    /// RabbitMQ's patterns alone judge.
+    /// Sets the destination rules of a user or tag, in order. An empty list takes them away, so
+    /// that RabbitMQ's patterns alone judge.
     pub fn set_rules(&self, subject: RuleSubject, rules: Vec<DestinationRule>) {
         self.broker.rights.change(|tables| tables.set_rules(subject, rules));
     }

@@ -32,14 +32,15 @@ impl Declared {
 }
 
 impl Access {
-    /// Declares a queue; without a name the broker chooses one. Passively: says whether it exists, to
-    /// whoever may do anything with it.
+    /// Declares a queue; without a name the broker chooses one. Passively: says whether it exists,
+    /// to whoever may do anything with it.
     ///
     /// # Errors
     ///
-    /// - [`Refusal::ReservedName`], [`Refusal::AccessRefused`] without configure; with a dead-letter
-    ///   exchange also without read on this and write on that.
-    /// - [`Refusal::Locked`], [`Refusal::Inequivalent`] if it exists and is somebody else's, or else.
+    /// - [`Refusal::ReservedName`], [`Refusal::AccessRefused`] without configure; with a
+    ///   dead-letter exchange also without read on this and write on that.
+    /// - [`Refusal::Locked`], [`Refusal::Inequivalent`] if it exists and is somebody else's, or
+    ///   else.
     /// - [`Refusal::InvalidArgument`], [`Refusal::PreconditionFailed`] for what cannot be.
     /// - [`Refusal::NoSuchQueue`] passively.
     pub fn declare_queue(
@@ -138,8 +139,9 @@ impl Access {
         self.check_feeding(grants, &exchange, key.as_bytes())
     }
 
-    /// Deletes a queue; gives the number of ready messages that went with it. One that does not exist
-    /// is as good as deleted. For an operator, a topic subscription listed under that name is ended.
+    /// Deletes a queue; gives the number of ready messages that went with it. One that does not
+    /// exist is as good as deleted. For an operator, a topic subscription listed under that name is
+    /// ended.
     ///
     /// # Errors
     ///
@@ -165,8 +167,8 @@ impl Access {
         Ok(messages)
     }
 
-    /// Ends the topic subscription that is listed as a queue of that name. Operators only: they see it
-    /// as a queue, and looking for it looks at every stream.
+    /// Ends the topic subscription that is listed as a queue of that name. Operators only: they see
+    /// it as a queue, and looking for it looks at every stream.
     fn end_subscription(&self, turn: &mut Turn, name: &QueueName) {
         if self.seat.is_some() {
             return;

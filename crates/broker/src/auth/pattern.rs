@@ -35,8 +35,8 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// [`PatternError`] if it is too long, malformed, or needs what cannot be searched for in linear
-    /// time: look-around and back-references, which RabbitMQ's PCRE has.
+    /// [`PatternError`] if it is too long, malformed, or needs what cannot be searched for in
+    /// linear time: look-around and back-references, which RabbitMQ's PCRE has.
     pub(super) fn compile(text: &str) -> Result<Self, PatternError> {
         match text {
             "" | "^$" => return Ok(Self::Empty),

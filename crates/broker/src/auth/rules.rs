@@ -19,7 +19,8 @@ pub enum RuleSubject {
     Tag(Box<str>),
 }
 
-/// The lists that a user is judged by: their own, then those of their tags in the order of the tags.
+/// The lists that a user is judged by: their own, then those of their tags in the order of the
+/// tags.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RuleLists(Box<[Arc<[DestinationRule]>]>);
 

@@ -43,8 +43,8 @@ impl Wildcard {
         Self(pieces)
     }
 
-    /// The destinations that a topic binding key can bring, under `prefix`. A `#` is either no word or
-    /// a run of any bytes, so a key with two of them has four readings.
+    /// The destinations that a topic binding key can bring, under `prefix`. A `#` is either no word
+    /// or a run of any bytes, so a key with two of them has four readings.
     fn of_topic(prefix: &str, key: &str) -> Vec<Self> {
         let mut readings: Vec<Vec<&str>> = vec![Vec::new()];
         for word in key.split('.') {
@@ -142,8 +142,8 @@ fn takes(run: Option<Piece>, other: Piece) -> bool {
     }
 }
 
-/// A name or key as part of a destination: `/` and `%` are percent-encoded, as in STOMP destinations,
-/// so that no name can pass for another with a key.
+/// A name or key as part of a destination: `/` and `%` are percent-encoded, as in STOMP
+/// destinations, so that no name can pass for another with a key.
 pub(super) fn escape(text: &str) -> String {
     match text.contains(['/', '%']) {
         true => text.replace('%', "%25").replace('/', "%2F"),

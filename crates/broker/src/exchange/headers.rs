@@ -129,3 +129,72 @@ impl<T> Wanted<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::ShortString;
+
+    use super::*;
+
+    /// A table of `name=value` words: a number, `'text`, `f:` a float, `void`.
+    fn table(text: &str) -> FieldTable {
+        let entry = |word: &str| {
+            let (name, value) = word.split_once('=').unwrap();
+            let value = match value {
+                "void" => FieldValue::Void,
+                text if text.starts_with('\'') => FieldValue::string(&text[1..]),
+                float if float.starts_with("f:") => FieldValue::F64(float[2..].parse().unwrap()),
+                number => FieldValue::I64(number.parse().unwrap()),
+            };
+            (ShortString::truncated(name), value)
+        };
+        text.split_whitespace().map(entry).collect()
+    }
+
+    fn check(arguments: &str, headers: &str, is_matching: bool) {
+        let mut exchange = Headers::default();
+        exchange.bind(&table(arguments), 1);
+        let mut found = Found::new();
+        exchange.route(&table(headers), &mut found);
+        assert_eq!(!found.is_empty(), is_matching, "{arguments} against {headers}");
+        drop(found);
+        exchange.unbind(&table(arguments), &1);
+        assert!(exchange.bindings.is_empty());
+    }
+
+    #[test]
+    fn arguments_are_compared_as_rabbitmq_does() {
+        check("a=1 b='x", "a=1 b='x c=9", true);
+        check("a=1 b='x", "a=1", false);
+        check("x-match='all a=1", "a=1", true);
+        check("x-match='any a=1 b=2", "b=2", true);
+        check("x-match='any a=1 b=2", "b=3", false);
+        check("a=void", "a='anything", true);
+        check("a=void", "b=1", false);
+        check("a=1", "a=f:1", false);
+        check("", "", true);
+        check("x-match='any", "a=1", false);
+    }
+
+    #[test]
+    fn arguments_named_x_count_only_where_asked_for() {
+        check("x-match='all x-a=1", "", true);
+        check("x-match='all-with-x x-a=1", "", false);
+        check("x-match='all-with-x x-a=1", "x-a=1", true);
+        check("x-match='any x-a=1", "x-a=1", false);
+        check("x-match='any-with-x x-a=1", "x-a=1", true);
+    }
+
+    #[test]
+    fn a_bad_match_is_refused_in_rabbitmqs_words() {
+        let refused = |arguments| super::check(&table(arguments)).unwrap_err().to_string();
+        assert_eq!(
+            refused("x-match='foo"),
+            "Invalid x-match field value <<\"foo\">>; expected all, any, all-with-x, or any-with-x"
+        );
+        assert_eq!(
+            refused("x-match=1"),
+            "Invalid x-match field type long (value 1); expected longstr"
+        );
+    }
+}

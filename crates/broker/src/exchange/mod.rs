@@ -1,7 +1,7 @@
 //! Exchanges: one file per kind, each a table that finds targets for a message.
 //!
-//! Generic over what is bound, so that nothing here knows a queue or a stream. Not here: the default
-//! exchange's lookup, alternate exchanges and chains of exchanges, which need the vhost.
+//! Generic over what is bound, so that nothing here knows a queue or a stream. Not here: the
+//! default exchange's lookup, alternate exchanges and chains of exchanges, which need the vhost.
 
 mod address;
 mod direct;

@@ -5,8 +5,8 @@
 //!                            │     └─ * ●
 //!                            └─ # ●
 //! ```
-//! A bind or unbind touches the nodes of its own key. Source: RabbitMQ, "Topic exchange"; empty words
-//! are words, and the empty key has none.
+//! A bind or unbind touches the nodes of its own key. Source: RabbitMQ, "Topic exchange"; empty
+//! words are words, and the empty key has none.
 
 use std::collections::HashMap;
 
@@ -102,7 +102,7 @@ impl<T: PartialEq> Node<T> {
     }
 
     /// Takes `target` out once below `words`, and with it what has become empty.
-    fn remove<'w>(&mut self, words: &mut dyn Iterator<Item = &'w [u8]>, target: &T) {
+    fn remove(&mut self, words: &mut dyn Iterator<Item = &[u8]>, target: &T) {
         let below = match words.next() {
             None => return self.targets.remove(target),
             Some(b"*") => &mut self.star,
@@ -171,5 +171,127 @@ impl<T: PartialEq> Node<T> {
 pub(super) fn shrink<K: Eq + std::hash::Hash, V>(table: &mut HashMap<K, V, RandomState>) {
     if table.len() * 4 <= table.capacity() {
         table.shrink_to(table.len() * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The rule as RabbitMQ's page says it, one word at a time.
+    fn is_match(pattern: &[&[u8]], key: &[&[u8]]) -> bool {
+        match (pattern.split_first(), key.split_first()) {
+            (None, None) => true,
+            (None, Some(_)) => false,
+            (Some((&b"#", rest)), None) => is_match(rest, key),
+            (Some((&b"#", rest)), Some((_, shorter))) => {
+                is_match(rest, key) || is_match(pattern, shorter)
+            }
+            (Some(_), None) => false,
+            (Some((wanted, rest)), Some((found, shorter))) => {
+                (*wanted == b"*" || wanted == found) && is_match(rest, shorter)
+            }
+        }
+    }
+
+    fn key(text: &str) -> RoutingKey {
+        RoutingKey::parse(text.as_bytes()).unwrap()
+    }
+
+    fn found(topic: &Topic<usize>, key: &str) -> Vec<usize> {
+        let mut found = Found::new();
+        topic.route(key.as_bytes(), &mut found);
+        let mut found: Vec<usize> = found.into_iter().copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    fn check(patterns: &[&str], routing_key: &str, expected: &[&str]) {
+        let mut topic = Topic::default();
+        for (at, pattern) in patterns.iter().enumerate() {
+            topic.bind(&key(pattern), at);
+        }
+        let found: Vec<&str> =
+            found(&topic, routing_key).into_iter().map(|at| patterns[at]).collect();
+        assert_eq!(found, expected, "{routing_key}");
+    }
+
+    #[test]
+    fn words_are_matched_as_rabbitmq_does() {
+        let all = ["#", "*", "", "a", "#.a", "a.#", "*.b", "a.*", "#.c.#", "a..b", "*.*.*", "."];
+        check(&all, "", &["#", ""]);
+        check(&all, "a", &["#", "*", "a", "#.a", "a.#"]);
+        check(&all, "a.b", &["#", "a.#", "*.b", "a.*"]);
+        check(&all, "a..b", &["#", "a.#", "a..b", "*.*.*"]);
+        check(&all, ".", &["#", "."]);
+        check(&all, "x.c.y", &["#", "#.c.#", "*.*.*"]);
+        check(&all, "c", &["#", "*", "#.c.#"]);
+        check(&all, "A", &["#", "*"]);
+        check(&["a.**", "a#", "#b.#"], "a.x", &[]);
+    }
+
+    #[test]
+    fn two_hashes_are_allowed_and_three_are_not() {
+        assert_eq!(check_text("#.a.#"), "ok");
+        assert_eq!(
+            check_text("#.a.#.#"),
+            "Topic binding key '#.a.#.#' uses 3 '#' wildcards, at most 2 are allowed"
+        );
+    }
+
+    fn check_text(text: &str) -> String {
+        super::check(&key(text)).map_or_else(|refusal| refusal.to_string(), |()| "ok".to_owned())
+    }
+
+    #[test]
+    fn a_hundred_thousand_bindings_come_and_leave_nothing() {
+        let mut topic = Topic::default();
+        let keys: Vec<RoutingKey> = (0..100_000).map(|user| key(&format!("user.{user}"))).collect();
+        for (at, key) in keys.iter().enumerate() {
+            topic.bind(key, at);
+        }
+        assert_eq!(found(&topic, "user.77777"), [77_777]);
+        for (at, key) in keys.iter().enumerate() {
+            topic.unbind(key, &at);
+        }
+        assert!(topic.root.is_empty());
+        assert!(topic.root.words.capacity() < 16);
+    }
+
+    fn words() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop::sample::select(vec!["a", "b", "", "*", "#"]), 0..5)
+            .prop_map(|words| words.join("."))
+    }
+
+    proptest! {
+        #[test]
+        fn the_trie_finds_what_the_rule_says(
+            bound in prop::collection::vec((words(), any::<bool>()), 0..12),
+            routing_key in words(),
+        ) {
+            let mut topic = Topic::default();
+            for (at, (pattern, _)) in bound.iter().enumerate() {
+                topic.bind(&key(pattern), at);
+            }
+            for (at, (pattern, _)) in bound.iter().enumerate().filter(|(_, (_, stays))| !stays) {
+                topic.unbind(&key(pattern), &at);
+            }
+            let key_words: Vec<&[u8]> = super::words(routing_key.as_bytes()).collect();
+            let mut expected = Vec::new();
+            for (at, (pattern, stays)) in bound.iter().enumerate() {
+                let pattern: Vec<&[u8]> = super::words(pattern.as_bytes()).collect();
+                if *stays && is_match(&pattern, &key_words) {
+                    expected.push(at);
+                }
+            }
+            prop_assert_eq!(found(&topic, &routing_key), expected);
+            for (at, (pattern, _)) in bound.iter().enumerate().filter(|(_, (_, stays))| *stays) {
+                topic.unbind(&key(pattern), &at);
+            }
+            prop_assert!(topic.root.is_empty());
+        }
     }
 }

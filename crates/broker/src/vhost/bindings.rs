@@ -14,8 +14,8 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// In the order of RabbitMQ: [`Refusal::NoSuchExchange`] for the source, then what is missing as
-    /// destination, [`Refusal::InvalidBinding`], [`Refusal::Locked`].
+    /// In the order of RabbitMQ: [`Refusal::NoSuchExchange`] for the source, then what is missing
+    /// as destination, [`Refusal::InvalidBinding`], [`Refusal::Locked`].
     pub(crate) fn bind(
         &mut self,
         binding: &Binding,
@@ -55,7 +55,8 @@ impl Topology {
         }
     }
 
-    /// Unbinds; what does not exist is as good as unbound. Only the owner unbinds an exclusive queue.
+    /// Unbinds; what does not exist is as good as unbound. Only the owner unbinds an exclusive
+    /// queue.
     ///
     /// # Errors
     ///

@@ -112,3 +112,92 @@ impl Topology {
         self.remove_if_unused(source);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
+
+    use model::{ConsumerId, ConsumerTag, FieldTable, LinkId, Marks, QueueName, VhostName};
+
+    use super::*;
+    use crate::exchange::Address;
+    use crate::inbox::Inbox;
+    use crate::stream::{Cursor, CursorLimits, CursorSpec, StreamLimits};
+    use crate::turn::Turn;
+    use crate::vhost::{Vhost, VhostMetadata};
+
+    fn follow(vhost: &Arc<Vhost>, consumer: u32) -> Cursor {
+        let spec = CursorSpec {
+            inbox: Arc::new(Inbox::default()),
+            link: LinkId(1),
+            consumer: ConsumerId(consumer),
+            name: QueueName::parse("stomp-subscription-x").unwrap(),
+            tag: ConsumerTag::parse("T").unwrap(),
+            channel: 1,
+            limits: CursorLimits::default(),
+            arguments: FieldTable::new(),
+        };
+        let source = ExchangeName::parse("amq.topic").unwrap();
+        let key = RoutingKey::parse(b"k").unwrap();
+        vhost.follow(Instant::now(), StreamLimits::default(), (&source, &key), spec).unwrap()
+    }
+
+    /// How many streams a message published with `k` goes to.
+    fn streams(vhost: &Vhost) -> usize {
+        let message = crate::sample::message("k", b"x", Marks::default());
+        let topology = vhost.look();
+        let exchange = topology.exchange(message.exchange()).unwrap();
+        topology.route(exchange, &Address::new(&message, b"k", &[])).streams.len()
+    }
+
+    #[test]
+    fn whoever_follows_is_reached_while_others_come_and_go() {
+        let vhost = Arc::new(Vhost::new(VhostName::root(), VhostMetadata::default()));
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        drop(follow(&vhost, 1));
+                    }
+                });
+            }
+            let message = crate::sample::message("k", b"x", Marks::default());
+            for _ in 0..2000 {
+                let mut turn = Turn::new(Instant::now());
+                let mut cursor = follow(&vhost, 2);
+                let targets = {
+                    let topology = vhost.look();
+                    let exchange = topology.exchange(message.exchange()).unwrap();
+                    topology.route(exchange, &Address::new(&message, b"k", &[]))
+                };
+                assert_eq!(targets.streams.len(), 1);
+                targets.streams[0].publish(&mut turn, &message);
+                let mut read = Vec::new();
+                cursor.read(&mut turn, 1, &mut read);
+                assert_eq!(read.len(), 1);
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(streams(&vhost), 0);
+        assert_eq!(vhost.look().streams().iter().count(), 0);
+    }
+
+    #[test]
+    fn an_exchange_made_anew_has_no_followers_of_the_old_one() {
+        let vhost = Arc::new(Vhost::new(VhostName::root(), VhostMetadata::default()));
+        let old = follow(&vhost, 1);
+        let name = ExchangeName::parse("amq.topic").unwrap();
+        let spec = vhost.look().exchange(&name).unwrap().spec().clone();
+        vhost.change().delete_exchange(&name, false, &VhostName::root()).unwrap();
+        vhost.change().add_exchange(&spec, model::ExchangeKind::Topic);
+        assert_eq!(streams(&vhost), 0);
+        let new = follow(&vhost, 2);
+        assert_eq!(streams(&vhost), 1);
+        drop(old);
+        assert_eq!(streams(&vhost), 1);
+        drop(new);
+        assert_eq!(streams(&vhost), 0);
+    }
+}

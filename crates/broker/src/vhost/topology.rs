@@ -102,7 +102,8 @@ impl Topology {
         true
     }
 
-    /// Deletes an exchange with its bindings, and the auto-delete exchanges that this leaves unused.
+    /// Deletes an exchange with its bindings, and the auto-delete exchanges that this leaves
+    /// unused.
     ///
     /// # Errors
     ///

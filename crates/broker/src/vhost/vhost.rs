@@ -119,7 +119,8 @@ impl Vhost {
         })
     }
 
-    /// Unbinds a stream whose last follower has gone; see [`super::streams`] for why in three steps.
+    /// Unbinds a stream whose last follower has gone; see [`super::streams`] for why in three
+    /// steps.
     fn leave_if_unused(&self, source: &ExchangeName, key: &RoutingKey) {
         let sighted = self.change().sight(source, key);
         let Some(sighting) = sighted else { return };
