@@ -100,7 +100,7 @@ fn a_terminated_broker_says_goodbye_in_every_protocol_and_ends_well() {
 }
 
 #[test]
-fn a_send_whose_receipt_is_due_when_the_broker_stops_gets_it() {
+fn receipts_of_a_broker_that_stops_come_in_order_and_without_a_gap() {
     let mut broker = Broker::start();
     let mut page = ws::session(broker.web_stomp());
     for number in 0..200 {

@@ -205,11 +205,19 @@ fn a_stomp_peer_that_never_logs_in_is_let_go() {
         Peer::saying(broker.stomp(), "CONN").hear_to_the_end();
         Peer::saying(broker.stomp(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n").hear_to_the_end();
         Peer::saying(broker.stomp(), amqp::HEADER).hear_to_the_end();
-        Peer::connect(broker.web_stomp()).hear_to_the_end();
-        Peer::saying(broker.web_stomp(), "GET /ws HTTP/1.1\r\nHost:").hear_to_the_end();
         let (peer, head) = ws::ask(broker.web_stomp(), &ws::request("/ws", ""));
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         ws::expect_close(peer, 1000);
+    });
+}
+
+#[test]
+fn a_websocket_peer_that_never_finishes_its_upgrade_is_let_go() {
+    undisturbed(STRICT, |broker| {
+        let silent = Peer::connect(broker.web_stomp());
+        let half = Peer::saying(broker.web_stomp(), "GET /ws HTTP/1.1\r\nHost:");
+        silent.hear_to_the_end();
+        half.hear_to_the_end();
     });
 }
 
@@ -265,7 +273,9 @@ fn broken_websocket_frames_are_closed_with_their_code() {
             let mut peer = ws::session(broker.web_stomp());
             peer.say(bytes);
             let said = ws::expect_close(peer, code);
-            assert!(code != 1007 || what == "invalid UTF-8" || said.contains("ERROR\n"), "{what}");
+            // RabbitMQ gives its own term as the reason of the close, and no ERROR before it.
+            let is_told = !said.is_empty() || code == 1002 || what == "invalid UTF-8";
+            assert!(is_told, "{what} is closed with {code} without a reason");
         }
     });
 }

@@ -95,7 +95,7 @@ pub(crate) fn hear(peer: &mut Peer) -> (u8, Vec<u8>) {
     (head[0] & 0x0F, peer.hear(usize::try_from(length).unwrap()))
 }
 
-/// The server closes with this code. Returns the text of what it said before.
+/// The server closes with this code. Returns what it said before, and then the close's reason.
 pub(crate) fn expect_close(mut peer: Peer, code: u16) -> String {
     let mut said = String::new();
     loop {
@@ -106,6 +106,7 @@ pub(crate) fn expect_close(mut peer: Peer, code: u16) -> String {
         }
         let found = payload.get(..2).map(|code| u16::from_be_bytes(code.try_into().unwrap()));
         assert_eq!(found, Some(code), "{}", String::from_utf8_lossy(&payload));
+        said.push_str(&String::from_utf8_lossy(&payload[2..]));
         peer.say(masked(CLOSE, &payload));
         peer.hear_to_the_end();
         return said;
