@@ -9,6 +9,7 @@ pub mod driver;
 pub mod outbox;
 pub mod session;
 pub mod shutdown;
+pub mod stomp;
 pub mod transport;
 pub mod websocket;
 

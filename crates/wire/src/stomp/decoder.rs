@@ -1,7 +1,8 @@
 //! Bytes to frames, at any split of the input.
 //!
-//! The caller keeps what is not consumed and gives it again with more behind it; the decoder keeps only
-//! how far it has looked, so that a frame in many pieces costs no more than in one. Nothing is copied.
+//! The caller keeps what is not consumed and gives it again with more behind it; the decoder keeps
+//! only how far it has looked, so that a frame in many pieces costs no more than in one. Nothing is
+//! copied.
 
 use memchr::{memchr, memchr2};
 
@@ -64,9 +65,9 @@ enum Seen {
 }
 
 impl Decoder {
-    /// A decoder at the start of a connection. A frame may have `frame_bytes_max` bytes, from the first of
-    /// its command to its NUL. (RabbitMQ counts what stands between frames too; then a quiet client's
-    /// heart-beats add up until they end its connection.)
+    /// A decoder at the start of a connection. A frame may have `frame_bytes_max` bytes, from the
+    /// first of its command to its NUL. (RabbitMQ counts what stands between frames too; then a
+    /// quiet client's heart-beats add up until they end its connection.)
     pub fn new(role: Role, frame_bytes_max: usize) -> Self {
         Self { role, frame_bytes_max, seen: Seen::Nothing }
     }
@@ -78,8 +79,8 @@ impl Decoder {
 
     /// Decodes what `input` begins with.
     ///
-    /// Until a call consumes something, the next one must bring the same bytes, with or without more
-    /// behind them.
+    /// Until a call consumes something, the next one must bring the same bytes, with or without
+    /// more behind them.
     ///
     /// # Errors
     ///
@@ -198,7 +199,8 @@ impl Decoder {
         }
     }
 
-    /// How long the body is: as announced, or up to the first NUL of `rest`; `None` if that is not there.
+    /// How long the body is: as announced, or up to the first NUL of `rest`; `None` if that is not
+    /// there.
     fn body_bytes(
         &self,
         command: Option<Command>,
@@ -274,8 +276,8 @@ fn lone_cr(place: Place, line: &[u8], cr_at: usize) -> DecodeError {
     DecodeError::UnexpectedChars { place, found: [b'\r', next] }
 }
 
-/// Up to where, from `at`, there is neither a backslash nor a CR. Looks ahead only as far as an ordinary
-/// head reaches, so that it never wanders through a body.
+/// Up to where, from `at`, there is neither a backslash nor a CR. Looks ahead only as far as an
+/// ordinary head reaches, so that it never wanders through a body.
 fn clean_bytes_end(input: &[u8], at: usize) -> usize {
     let ahead = input.get(at..).unwrap_or_default();
     let ahead = ahead.get(..LOOK_AHEAD_BYTES).unwrap_or(ahead);

@@ -8,8 +8,8 @@
 //! RabbitMQ's too; receivers skip it.
 //!
 //! A MESSAGE can be written in two parts that stand one behind the other: a head per subscriber
-//! ([`FrameWriter::begin`], some headers, [`FrameWriter::leave_open`]) and a tail shared by all of them
-//! ([`FrameWriter::tail`], the other headers, [`FrameWriter::finish`]).
+//! ([`FrameWriter::begin`], some headers, [`FrameWriter::leave_open`]) and a tail shared by all of
+//! them ([`FrameWriter::tail`], the other headers, [`FrameWriter::finish`]).
 
 use crate::stomp::command::Command;
 

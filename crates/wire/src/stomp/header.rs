@@ -63,7 +63,8 @@ impl<'a> Headers<'a> {
         self.list.is_empty()
     }
 
-    /// Cuts the leading spaces of every value, as a 1.0 peer expects. Names and trailing spaces stay.
+    /// Cuts the leading spaces of every value, as a 1.0 peer expects. Names and trailing spaces
+    /// stay.
     ///
     /// Source: RabbitMQ, for sessions that negotiated 1.0.
     pub fn trim_values(&mut self) {

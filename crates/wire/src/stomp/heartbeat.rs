@@ -57,7 +57,8 @@ impl HeartBeat {
     }
 }
 
-/// Milliseconds as Erlang reads an integer: an optional sign, then digits; beyond 49 days is 49 days.
+/// Milliseconds as Erlang reads an integer: an optional sign, then digits; beyond 49 days is 49
+/// days.
 fn milliseconds(text: &[u8]) -> Result<Option<Duration>, HeartBeatError> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

@@ -1,0 +1,14 @@
+//! Conversations without sockets: frames and events in, commands and frames out.
+//!
+//! A frame is written `SEND destination:/queue/a receipt:1|body`, a command of the session in a few
+//! words. The engine of these tests says yes to everything unless told otherwise. Random names are
+//! shown as `~`.
+
+mod connect;
+mod errors;
+mod messages;
+mod send;
+mod settle;
+mod subscribe;
+mod talk;
+mod transactions;
