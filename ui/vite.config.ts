@@ -31,6 +31,7 @@ export default defineConfig({
       '@stomp/stompjs': here('./node_modules/@stomp/stompjs/esm6/index.js'),
     },
   },
+  base: './',
   build: {
     target: 'es2022',
     // No data: URLs, no inline polyfill: the policy above would refuse them.

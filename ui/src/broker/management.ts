@@ -29,10 +29,10 @@ export interface Declared {
 /** How long an answer may take, in milliseconds. */
 const TIMEOUT_MS = 5000;
 
-/** `GET /api/overview`, or nothing if that cannot be had. */
+/** `GET /api/overview`, or nothing if that cannot be had. Paths are relative: a prefix may stand before. */
 export async function overview(who: Login): Promise<Overview | undefined> {
   try {
-    const answer = await ask('GET', '/api/overview', who);
+    const answer = await ask('GET', 'api/overview', who);
     return answer.ok ? readOverview(await answer.json()) : undefined;
   } catch {
     return undefined;
@@ -66,7 +66,7 @@ export async function publish(
     message_id: body.id,
     type: body.type,
   };
-  const path = `/api/exchanges/${encodeURIComponent(vhost)}/${encodeURIComponent(exchange)}/publish`;
+  const path = `api/exchanges/${encodeURIComponent(vhost)}/${encodeURIComponent(exchange)}/publish`;
   const answer = await ask('POST', path, who, {
     properties,
     routing_key: key,
@@ -103,7 +103,7 @@ export function basic({ login, passcode }: Login): string {
 
 /** Empty if the exchange is there and of the right kind, else why not. */
 async function declare(vhost: string, name: string, who: Login): Promise<string> {
-  const path = `/api/exchanges/${encodeURIComponent(vhost)}/${name}`;
+  const path = `api/exchanges/${encodeURIComponent(vhost)}/${name}`;
   const answer = await ask('PUT', path, who, { type: 'topic', durable: true });
   if (answer.ok) return '';
   const reason = await reasonOf(answer);

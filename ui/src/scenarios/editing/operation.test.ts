@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 
 import { randomFrom, randomText } from './dice';
-import { apply, cross, difference, merged, readStep, shifted } from './operation';
+import { apply, cross, difference, merged, readStep, shifted, unshifted } from './operation';
 
 import type { Step } from './operation';
 
@@ -72,6 +72,14 @@ test('a caret follows its character', () => {
   expect(shifted(3, [insert(4, 'xy')])).toBe(3);
   expect(shifted(3, [remove(0, 2)])).toBe(1);
   expect(shifted(3, [remove(2, 5)])).toBe(2);
+});
+
+test('a caret is told as it stands in the text that everybody has', () => {
+  expect(unshifted(8, [insert(3, 'xy')])).toBe(6);
+  expect(unshifted(4, [insert(3, 'xy')])).toBe(3);
+  expect(unshifted(5, [remove(2, 2)])).toBe(7);
+  expect(unshifted(2, [remove(2, 2)])).toBe(2);
+  expect(unshifted(5, [insert(3, 'x'), insert(4, 'y')])).toBe(3);
 });
 
 test('typing and backspacing become one step each', () => {

@@ -62,6 +62,18 @@ export function shifted(position: number, steps: readonly Step[]): number {
   return position;
 }
 
+/** Where a caret stood before the steps; one inside of what they inserted stood where that begins. */
+export function unshifted(position: number, steps: readonly Step[]): number {
+  for (const step of steps.toReversed()) {
+    if (step.kind === 'delete') {
+      if (position > step.position) position += step.length;
+    } else if (position > step.position) {
+      position = Math.max(step.position, position - step.text.length);
+    }
+  }
+  return position;
+}
+
 /** What turns `before` into `after`: at most one deletion, then at most one insertion. */
 export function difference(before: string, after: string): Step[] {
   const shorter = Math.min(before.length, after.length);

@@ -162,6 +162,22 @@ test('copies that saw two orders are mended', () => {
   }
 });
 
+test('a caret stays on its character in every copy', () => {
+  const room = new Room();
+  const ada = room.open('ada', 'one two');
+  const grace = room.open('grace', 'one two');
+  // Grace writes at her caret, Ada in front of it; Grace tells where she is at every point.
+  room.publish(grace.replica.edit('one two!'));
+  const told = grace.replica.toCommon(8);
+  expect(ada.replica.fromCommon(told, grace.replica.revision)).toBe(7);
+  room.publish(ada.replica.edit('>> one two'));
+  expect(ada.replica.fromCommon(told, 0)).toBe(10);
+  room.deliverAll();
+  expect(room.expectOneText()).toBe('>> one two!');
+  expect(ada.replica.fromCommon(grace.replica.toCommon(11), grace.replica.revision)).toBe(11);
+  expect(ada.replica.fromCommon(told, 0)).toBe(11);
+});
+
 test('a message that comes twice counts once', () => {
   const room = new Room();
   const ada = room.open('ada', '');

@@ -5,7 +5,7 @@
 //! `after`, `replica` and the types `join` and `snapshot` are this page's additions to the
 //! vocabulary of docs/scenarios.md: they notice a copy that missed something, and mend it.
 
-import { apply, cross, difference, merged, readStep } from './operation';
+import { apply, cross, difference, merged, readStep, shifted, unshifted } from './operation';
 
 import type { Step } from './operation';
 
@@ -26,12 +26,10 @@ export interface JoinBody extends Position {
 }
 
 /** A whole copy, for one that lags behind. */
-export interface SnapshotBody {
+export interface SnapshotBody extends Position {
   readonly type: 'snapshot';
-  readonly replica: string;
   readonly to: string;
   readonly text: string;
-  readonly revision: number;
   /** The latest operations in `text`, to bend late ones around; and the digest before them. */
   readonly history: readonly Entry[];
   readonly start: string;
@@ -154,6 +152,17 @@ export class Replica {
   /** Where this copy stands, for a cursor to tell. */
   get position(): Position {
     return { replica: this.#name, revision: this.revision, after: this.#digest() };
+  }
+
+  /** A place in the visible text as everybody has it: without what is on its way from here. */
+  toCommon(position: number): number {
+    return unshifted(position, this.#mine());
+  }
+
+  /** A place in the text that everybody had at `revision`, in the visible text. */
+  fromCommon(position: number, revision: number): number {
+    const since = this.#history.slice(Math.max(revision - this.#start, 0));
+    return shifted(position, [...since.flatMap(({ steps }) => steps), ...this.#mine()]);
   }
 
   /** Takes what came over the wire, own operations included. */
@@ -307,10 +316,9 @@ export class Replica {
   #snapshot(to: string): SnapshotBody {
     return {
       type: 'snapshot',
-      replica: this.#name,
+      ...this.position,
       to,
       text: this.#base,
-      revision: this.revision,
       history: this.#history,
       start: this.#startDigest,
     };
