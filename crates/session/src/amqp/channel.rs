@@ -208,6 +208,7 @@ impl Channel {
 
     /// The peer closes the channel.
     fn close(&mut self, connection: &mut Connection, actions: &mut Actions) {
+        self.tell_confirms(actions);
         self.phase = Phase::Leaving;
         self.let_go(connection, actions, channel::Close::ID, Then::ChannelClosed);
     }

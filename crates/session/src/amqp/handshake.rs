@@ -138,6 +138,7 @@ impl AmqpSession {
             }
             (Phase::Closing { .. }, _) => {}
             (Phase::Opening | Phase::Running, ConnectionMethod::Close(_)) => {
+                self.tell_confirms(actions);
                 say(actions, 0, &connection::CloseOk {});
                 self.end(actions);
             }

@@ -154,6 +154,15 @@ impl AmqpSession {
         }
     }
 
+    /// Tells each publisher what was confirmed since the last time.
+    pub(super) fn tell_confirms(&mut self, actions: &mut Actions) {
+        for number in std::mem::take(&mut self.connection.confirming) {
+            if let Some(channel) = self.channels.get_mut(&number) {
+                channel.tell_confirms(actions);
+            }
+        }
+    }
+
     /// Gives back everything; nothing more is said on any channel.
     pub(super) fn drop_channels(&mut self, actions: &mut Actions) {
         let mut channels: Vec<_> = std::mem::take(&mut self.channels).into_values().collect();
@@ -320,11 +329,7 @@ impl Session for AmqpSession {
     }
 
     fn settle_batch(&mut self, _now: Instant, actions: &mut Actions) {
-        for number in std::mem::take(&mut self.connection.confirming) {
-            if let Some(channel) = self.channels.get_mut(&number) {
-                channel.tell_confirms(actions);
-            }
-        }
+        self.tell_confirms(actions);
         self.connection.report_written(actions);
     }
 

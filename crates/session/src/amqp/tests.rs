@@ -7,3 +7,4 @@ mod consume;
 mod handshake;
 mod peer;
 mod publish;
+mod split;

@@ -158,7 +158,8 @@ macro_rules! class {
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, Default, PartialEq)]
             pub struct $method $(<$life>)? {
-                $( #[doc = concat!("The argument `", stringify!($field), "`.")] pub $field: $type, )*
+                $( #[doc = concat!("The argument `", stringify!($field), "`.")]
+                    pub $field: $type, )*
                 $( $( #[doc = concat!("The bit `", stringify!($bit), "`.")] pub $bit: bool, )+
                 $( #[doc = concat!("The argument `", stringify!($tail), "`.")]
                     pub $tail: $tail_type, )* )?
