@@ -87,20 +87,25 @@ impl Access {
         Ok(Arc::clone(&self.grants))
     }
 
-    /// Whether a queue is the user's own affair, which no destination rule judges: what may go into
-    /// it was judged when it was bound.
-    fn is_own(&self, queue: &str) -> bool {
-        const OWN_PREFIXES: [&str; 2] = ["amq.gen-", "stomp-subscription-"];
-        OWN_PREFIXES.iter().any(|prefix| queue.starts_with(prefix))
-            || self.vhost.look().queue(queue).is_some_and(|found| found.owner() == Some(self.link))
-    }
-
-    /// Asks the rules about a queue.
+    /// Asks the rules about a queue. One of the link's own is free: what may go into it was judged when
+    /// it was bound. So is a server-named or subscription queue, if the user may read all that is
+    /// bound to it, whoever bound it.
     fn check_queue_rules(&self, grants: &Grants, right: Right, queue: &str) -> Result<(), Refusal> {
-        if !grants.has_rules() || self.is_own(queue) {
+        const UNNAMED_PREFIXES: [&str; 2] = ["amq.gen-", "stomp-subscription-"];
+        if !grants.has_rules() {
             return Ok(());
         }
-        grants.check_rules(right, Place::Queue(queue))
+        let topology = self.vhost.look();
+        if topology.queue(queue).is_some_and(|found| found.owner() == Some(self.link)) {
+            return Ok(());
+        }
+        if !UNNAMED_PREFIXES.iter().any(|prefix| queue.starts_with(prefix)) {
+            return grants.check_rules(right, Place::Queue(queue));
+        }
+        topology.sources_of(queue).try_for_each(|(exchange, key)| {
+            let (name, kind) = (&exchange.spec().name, exchange.kind());
+            grants.check_rules(Right::Read, Place::Exchange { name, kind, key: key.as_bytes() })
+        })
     }
 
     /// How an exchange routes; the rules judge one that does not exist as if by key.

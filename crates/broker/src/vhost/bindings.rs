@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use model::{
-    Binding, Destination, ExchangeName, FieldTable, LinkId, Refusal, RoutingKey, VhostName,
+    Binding, Destination, ExchangeName, FieldTable, LinkId, QueueName, Refusal, RoutingKey,
+    VhostName,
 };
 
 use super::topology::{Target, Topology};
-use crate::exchange::Unbound;
+use crate::exchange::{Exchange, Unbound};
 
 impl Topology {
     /// Binds; nothing changes if the binding exists. Only the owner binds an exclusive queue.
@@ -126,6 +127,17 @@ impl Topology {
                 arguments: arguments.clone(),
             })
         })
+    }
+
+    /// The exchanges and keys that a queue is bound to by name.
+    pub(crate) fn sources_of(
+        &self,
+        queue: &str,
+    ) -> impl Iterator<Item = (&Exchange<Target>, &RoutingKey)> {
+        let destination = QueueName::parse(queue).ok().map(Destination::Queue);
+        let incoming = destination.and_then(|destination| self.incoming.get(&destination));
+        let with_exchange = |(source, key)| Some((self.exchanges.get(source)?, key));
+        incoming.into_iter().flatten().map(|(source, key)| (source, key)).filter_map(with_exchange)
     }
 }
 

@@ -156,6 +156,13 @@ fn rules_judge_on_top_of_patterns() {
         ),
         ("ann queue declared", "0 0"),
         ("ann read declared", &by("read", "/queue/declared", none)),
+        // Another's subscription queue may be read if what is bound to it may.
+        ("guest queue stomp-subscription-a", "0 0"),
+        ("guest bind amq.topic stomp-subscription-a news", "ok"),
+        ("ann read stomp-subscription-a", "ok"),
+        ("guest bind notifications stomp-subscription-a x", "ok"),
+        ("ann read stomp-subscription-a", &by("read", "/exchange/notifications/x", none)),
+        ("guest drop-queue stomp-subscription-a", "0"),
         // The user's own list comes before those of tags.
         ("rules ann read /queue/user.bob.1 deny /topic/news*", "ok"),
         ("ann read user.bob.1", "ok"),
