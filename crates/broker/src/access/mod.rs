@@ -87,9 +87,9 @@ impl Access {
         Ok(Arc::clone(&self.grants))
     }
 
-    /// Asks the rules about a queue. One of the link's own is free: what may go into it was judged when
-    /// it was bound. So is a server-named or subscription queue, if the user may read all that is
-    /// bound to it, whoever bound it.
+    /// Asks the rules about a queue. One of the link's own is free: what may go into it was judged
+    /// when it was bound. So is a server-named or subscription queue, if the user may read all that
+    /// is bound to it, whoever bound it.
     fn check_queue_rules(&self, grants: &Grants, right: Right, queue: &str) -> Result<(), Refusal> {
         const UNNAMED_PREFIXES: [&str; 2] = ["amq.gen-", "stomp-subscription-"];
         if !grants.has_rules() {
