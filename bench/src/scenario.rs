@@ -20,7 +20,8 @@ pub(crate) enum Scenario {
     FanOutDeflate(u32),
     /// One AMQP publisher, so many WebSocket subscribers with a key each, 128 bytes.
     Keyed(u32),
-    /// AMQP to AMQP through a queue: confirms, prefetch 200, individual acknowledgements, 128 bytes.
+    /// AMQP to AMQP through a queue: confirms, prefetch 200, individual acknowledgements, 128
+    /// bytes.
     Queue,
     /// Memory of so many idle WebSocket sessions with one subscription each.
     Idle(u32),

@@ -1,4 +1,5 @@
-//! STOMP over WebSocket: each step of the way can be taken apart, for testers; [`Connection::open`] takes them all.
+//! STOMP over WebSocket: each step of the way can be taken apart, for testers; [`Connection::open`]
+//! takes them all.
 
 mod connection;
 mod socket;

@@ -1,9 +1,10 @@
 //! What a session asks of its engine.
 //!
 //! Every command but `Publish`, `Settle`, `Written` and the two of `Describe` is answered by
-//! exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the order of the
-//! commands of that channel. After a refusal on a channel everything that was submitted for it is dropped
-//! unanswered until [`Command::CloseChannel`], which is always answered: so a session may pipeline.
+//! exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the
+//! order of the commands of that channel. After a refusal on a channel everything that was
+//! submitted for it is dropped unanswered until [`Command::CloseChannel`], which is always
+//! answered: so a session may pipeline.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,14 +27,15 @@ impl Channel {
 /// What a session asks of its engine.
 #[derive(Debug)]
 pub enum Command {
-    /// Who is it? Answered on [`Channel::CONNECTION`] by [`crate::Reply::LoggedIn`]. May be tried again.
+    /// Who is it? Answered on [`Channel::CONNECTION`] by [`crate::Reply::LoggedIn`]. May be tried
+    /// again.
     Login(Box<Login>),
     /// Enter a vhost. Answered on [`Channel::CONNECTION`] by [`crate::Reply::Done`].
     OpenVhost(VhostName),
     /// Open a channel. [`crate::Reply::Done`].
     OpenChannel(Channel),
-    /// Close a channel: its consumers end, and the given deliveries, which it has not settled, go back.
-    /// [`crate::Reply::Done`], also if the channel was dead or never opened.
+    /// Close a channel: its consumers end, and the given deliveries, which it has not settled, go
+    /// back. [`crate::Reply::Done`], also if the channel was dead or never opened.
     CloseChannel(Channel, Vec<DeliveryId>),
     /// Declare an exchange. [`crate::Reply::Done`].
     DeclareExchange(Channel, Box<ExchangeSpec>, DeclareMode),
@@ -49,8 +51,8 @@ pub enum Command {
     DeleteQueue(Channel, QueueName, DeleteIf),
     /// Drop a queue's ready messages. [`crate::Reply::Removed`].
     PurgeQueue(Channel, QueueName),
-    /// Publish. Answered by `Confirmed` or `Rejected` if `confirm` is given, by `Returned` before that if
-    /// it is mandatory and went nowhere; else only by a refusal.
+    /// Publish. Answered by `Confirmed` or `Rejected` if `confirm` is given, by `Returned` before
+    /// that if it is mandatory and went nowhere; else only by a refusal.
     Publish(Publish),
     /// Consume from a queue. [`crate::Reply::Done`].
     Consume(Channel, Box<Consume>),
@@ -173,8 +175,8 @@ pub struct Consume {
 
 /// A topic subscription: a cursor over the shared stream of (exchange, key).
 ///
-/// Towards the outside it looks like RabbitMQ's subscription queue: it has that name in listings and
-/// permission checks.
+/// Towards the outside it looks like RabbitMQ's subscription queue: it has that name in listings
+/// and permission checks.
 #[derive(Clone, Debug)]
 pub struct Follow {
     /// The exchange, which must exist.

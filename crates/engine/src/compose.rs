@@ -11,8 +11,8 @@ const PERSISTENT: u8 = 2;
 ///
 /// # Errors
 ///
-/// [`Refusal::PreconditionFailed`] if the key is too long, [`Refusal::InvalidExpiration`] if the expiration is
-/// no number of milliseconds.
+/// [`Refusal::PreconditionFailed`] if the key is too long, [`Refusal::InvalidExpiration`] if the
+/// expiration is no number of milliseconds.
 pub fn compose(
     exchange: ExchangeName,
     key: &[u8],

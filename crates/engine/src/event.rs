@@ -11,8 +11,8 @@ use crate::command::Channel;
 pub enum Event {
     /// The oldest unanswered command of that channel was carried out.
     Answered(Channel, Reply),
-    /// A command was refused. On a channel other than [`Channel::CONNECTION`] the channel is dead for the
-    /// engine until the session closes it.
+    /// A command was refused. On a channel other than [`Channel::CONNECTION`] the channel is dead
+    /// for the engine until the session closes it.
     Refused {
         /// Whose command.
         channel: Channel,
@@ -23,7 +23,8 @@ pub enum Event {
     },
     /// A delivery to a consumer.
     Delivered(Delivery),
-    /// The publish with that number is safe. They come one by one; a session may answer a run at once.
+    /// The publish with that number is safe. They come one by one; a session may answer a run at
+    /// once.
     Confirmed(Channel, u64),
     /// The publish with that number was turned down by a queue.
     Rejected(Channel, u64),

@@ -1,7 +1,7 @@
 //! The boundary: [`Command`] in, [`Event`] out.
 //!
-//! A session cannot tell which engine serves it. Two exist: [`embedded`] calls the broker core and never
-//! waits; a relay to an upstream RabbitMQ has its place beside it.
+//! A session cannot tell which engine serves it. Two exist: [`embedded`] calls the broker core and
+//! never waits; a relay to an upstream RabbitMQ has its place beside it.
 
 pub mod command;
 mod compose;

@@ -17,8 +17,8 @@ pub enum Link {
 }
 
 impl Link {
-    /// Carries out `commands` in order and empties them. What is known at once is added to `events`; the rest
-    /// comes by [`Self::receive`]. Wakes each receiver once, at the end.
+    /// Carries out `commands` in order and empties them. What is known at once is added to
+    /// `events`; the rest comes by [`Self::receive`]. Wakes each receiver once, at the end.
     pub fn submit(&mut self, now: Instant, commands: &mut Vec<Command>, events: &mut Vec<Event>) {
         match self {
             Self::Embedded(link) => link.submit(now, commands, events),
@@ -39,7 +39,8 @@ impl Link {
         }
     }
 
-    /// Ends everything that the session has open: consumers, unsettled deliveries, exclusive queues.
+    /// Ends everything that the session has open: consumers, unsettled deliveries, exclusive
+    /// queues.
     pub fn close(&mut self, now: Instant) {
         match self {
             Self::Embedded(link) => link.close(now),

@@ -1,6 +1,7 @@
 //! The web pages inside the binary: the playground at `/`.
 //!
-//! Built by `cargo xtask run` into `ui/dist`. Without them `/` is one plain page that says how to get them.
+//! Built by `cargo xtask run` into `ui/dist`. Without them `/` is one plain page that says how to
+//! get them.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, Uri, header};

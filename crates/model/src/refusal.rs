@@ -70,7 +70,8 @@ pub enum Refusal {
     },
     /// The user's topic permissions do not grant it.
     #[error(
-        "{right} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused for user '{user}'"
+        "{right} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused for \
+         user '{user}'"
     )]
     TopicRefused {
         /// What was asked for.
@@ -85,7 +86,11 @@ pub enum Refusal {
         user: UserName,
     },
     /// A destination rule denies it, or none of the user's rules grants it.
-    #[error("{right} access to destination '{destination}' in vhost '{vhost}' refused for user '{user}' by {}", by(.rule))]
+    #[error(
+        "{right} access to destination '{destination}' in vhost '{vhost}' refused for user \
+         '{user}' by {}",
+        by(.rule)
+    )]
     DestinationRefused {
         /// What was asked for.
         right: Right,
@@ -120,12 +125,15 @@ pub enum Refusal {
     InExclusiveUse(QueueName, VhostName),
     /// Another connection owns it (AMQP 405).
     #[error(
-        "cannot obtain exclusive access to locked queue '{0}' in vhost '{1}'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration."
+        "cannot obtain exclusive access to locked queue '{0}' in vhost '{1}'. It could be \
+         originally declared on another connection or the exclusive property value does not match \
+         that of the original declaration."
     )]
     Locked(QueueName, VhostName),
     /// A declare that does not match what exists.
     #[error(
-        "inequivalent arg '{argument}' for {resource} in vhost '{vhost}': received {received} but current is {current}"
+        "inequivalent arg '{argument}' for {resource} in vhost '{vhost}': received {received} but \
+         current is {current}"
     )]
     Inequivalent {
         /// The property or argument that differs.

@@ -1,8 +1,9 @@
-//! What a web back end pushes to its browsers: notifications, online status, chat, dashboards, shared editing.
+//! What a web back end pushes to its browsers: notifications, online status, chat, dashboards,
+//! shared editing.
 //!
-//! A [`Realtime`] publishes over AMQP 0-9-1 through a pool of channels with confirms: when a call returns, the
-//! broker has the message. Exchanges, keys and bodies are those of `docs/scenarios.md`, so any page and
-//! any other back end speaks with it.
+//! A [`Realtime`] publishes over AMQP 0-9-1 through a pool of channels with confirms: when a call
+//! returns, the broker has the message. Exchanges, keys and bodies are those of
+//! `docs/scenarios.md`, so any page and any other back end speaks with it.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), realtime::Error> {

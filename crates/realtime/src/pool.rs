@@ -22,7 +22,8 @@ pub struct Settings {
     pub size: usize,
     /// How long a publisher may lie unused before it is closed. Default 60 s.
     pub idle_timeout: Duration,
-    /// How old a publisher may become before it is replaced, so that a fleet spreads anew. Default 1 h.
+    /// How old a publisher may become before it is replaced, so that a fleet spreads anew. Default
+    /// 1 h.
     pub recycle_after: Duration,
     /// How long to wait for a free publisher, and for the broker's answers. Default 10 s.
     pub timeout: Duration,
@@ -82,8 +83,9 @@ impl Pool {
     }
 
     /// Publishes one message and waits for the broker's confirm. A connection that broke before the
-    /// message was on its way is replaced and the message published on the new one; a message whose confirm
-    /// never came is published again under the same id, which readers drop if they see it twice.
+    /// message was on its way is replaced and the message published on the new one; a message whose
+    /// confirm never came is published again under the same id, which readers drop if they see it
+    /// twice.
     pub(crate) async fn say<T: Serialize>(&self, saying: Saying<'_, T>) -> Result<(), Error> {
         let envelope = saying.seal(SystemTime::now(), None)?;
         let mut lease = self.lease().await?;

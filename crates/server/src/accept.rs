@@ -132,7 +132,8 @@ async fn upgraded(stream: TcpStream, serving: &Serving) -> Option<websocket::Upg
     }
 }
 
-/// What `use_http_auth` makes of the upgrade's `Authorization`: the header's user, or the default one.
+/// What `use_http_auth` makes of the upgrade's `Authorization`: the header's user, or the default
+/// one.
 fn forced_credentials(serving: &Serving, authorization: Option<&str>) -> Option<Credentials> {
     if !serving.is_http_auth {
         return None;

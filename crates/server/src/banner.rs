@@ -1,7 +1,7 @@
 //! What the start prints: where everything is, and how to stop.
 //!
-//! Standard output carries nothing else, one `<protocol> <address>` line per listener and a last line
-//! beginning with `ready`: scripts and tests read it.
+//! Standard output carries nothing else, one `<protocol> <address>` line per listener and a last
+//! line beginning with `ready`: scripts and tests read it.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stdout};

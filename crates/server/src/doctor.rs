@@ -1,4 +1,5 @@
-//! `hopwire doctor <ws-url>`: tests the path to a broker step by step and says what to do when one fails.
+//! `hopwire doctor <ws-url>`: tests the path to a broker step by step and says what to do when one
+//! fails.
 //!
 //! Works against any broker that speaks STOMP over WebSocket.
 

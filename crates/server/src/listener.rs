@@ -21,7 +21,8 @@ pub(crate) struct ListenError {
     cause: io::Error,
 }
 
-/// Listens. The unspecified IPv6 address takes IPv4 in, too; where the system has no IPv6, IPv4 alone.
+/// Listens. The unspecified IPv6 address takes IPv4 in, too; where the system has no IPv6, IPv4
+/// alone.
 ///
 /// # Errors
 ///

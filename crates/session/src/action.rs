@@ -7,8 +7,9 @@ use crate::outbox::Outbox;
 /// What a session wants done after a call. The driver carries it out and empties it.
 ///
 /// Order: first `commands` are submitted (and the events they cause are heard, which may add more),
-/// then, if `close` is set, the link is closed (exclusive queues go, unsettled messages return), then the
-/// outbox is written. So a goodbye that is already in the outbox leaves after all that came before it.
+/// then, if `close` is set, the link is closed (exclusive queues go, unsettled messages return),
+/// then the outbox is written. So a goodbye that is already in the outbox leaves after all that
+/// came before it.
 #[derive(Debug, Default)]
 pub struct Actions {
     /// For the engine, in order.
@@ -22,8 +23,8 @@ pub struct Actions {
 /// How a connection ends. TCP has one way; WebSocket says a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Close {
-    /// The protocol's own end: DISCONNECT, an ERROR that closes, missed heart-beats, login time-out.
-    /// WebSocket: 1000 `STOMP died`.
+    /// The protocol's own end: DISCONNECT, an ERROR that closes, missed heart-beats, login
+    /// time-out. WebSocket: 1000 `STOMP died`.
     Orderly,
     /// The peer's bytes are no frames; the reason is the parser's term. WebSocket: 1007.
     Malformed(Box<str>),

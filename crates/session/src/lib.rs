@@ -1,7 +1,7 @@
 //! One state machine per peer, and the driver that feeds it.
 //!
-//! Sessions know frames and the engine boundary; they know neither sockets nor the broker. `amqp` and
-//! `stomp` are strangers to each other; WebSocket is a transport.
+//! Sessions know frames and the engine boundary; they know neither sockets nor the broker. `amqp`
+//! and `stomp` are strangers to each other; WebSocket is a transport.
 
 pub mod action;
 pub mod amqp;

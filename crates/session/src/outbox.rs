@@ -177,8 +177,8 @@ impl Outbox {
         }
     }
 
-    /// Text where that was asked for and the message is UTF-8: a browser drops the connection over a
-    /// text message that is not.
+    /// Text where that was asked for and the message is UTF-8: a browser drops the connection over
+    /// a text message that is not.
     fn opcode_for(&self, message: &Arc<Message>) -> Opcode {
         let Framing::WebSocket { is_binary: false, .. } = self.framing else {
             return Opcode::Binary;

@@ -31,7 +31,8 @@ impl Confirm {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] if a queue did not take it, another if channel or connection ended before.
+    /// [`Error::Rejected`] if a queue did not take it, another if channel or connection ended
+    /// before.
     pub async fn confirmed(self) -> Result<(), Error> {
         match self.receiver {
             None => Ok(()),

@@ -326,7 +326,8 @@ impl ChannelState {
         match content.kind {
             Kind::Deliver => {
                 if let Some(consumer) = self.consumers.get(&content.delivery.consumer) {
-                    // A consumer that was dropped no longer listens; its messages return at its end.
+                    // A consumer that was dropped no longer listens; its messages return at its
+                    // end.
                     drop(consumer.send(content.delivery));
                 }
             }

@@ -133,8 +133,8 @@ impl Connection {
         }
     }
 
-    /// Subscribes with automatic acknowledgement and waits for the receipt; messages that come before it are
-    /// dropped.
+    /// Subscribes with automatic acknowledgement and waits for the receipt; messages that come
+    /// before it are dropped.
     ///
     /// # Errors
     ///
@@ -227,8 +227,8 @@ impl Connection {
         }
     }
 
-    /// Decodes what was read. The LF behind a frame shows as a heart-beat that is none: it is part of
-    /// RabbitMQ's frame end.
+    /// Decodes what was read. The LF behind a frame shows as a heart-beat that is none: it is part
+    /// of RabbitMQ's frame end.
     fn decode(&mut self) -> Result<Option<Received>, Error> {
         let rest = self.input.get(self.taken..).unwrap_or_default();
         let decoded = self.decoder.decode(rest);

@@ -116,8 +116,8 @@ impl Link {
         Ok(Reply::Done)
     }
 
-    /// Ends a consumer. What had been left for it but not heard goes back to its place; with automatic
-    /// acknowledgement it counts as delivered, so it is heard before the end.
+    /// Ends a consumer. What had been left for it but not heard goes back to its place; with
+    /// automatic acknowledgement it counts as delivered, so it is heard before the end.
     pub(super) fn cancel(&mut self, turn: &mut Turn, id: ConsumerId, events: &mut Vec<Event>) {
         let Some(consumer) = self.consumer(id) else {
             return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use model::{Binding, Destination, VhostName};
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::binding;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 /// The bindings of some vhosts that `is_wanted`.
 pub(crate) fn all(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use engine::connections::Connection;
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::connection::channel;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 /// The channels of some connections.
 pub(crate) fn of(app: &App, connections: &[Arc<Connection>]) -> Vec<Value> {

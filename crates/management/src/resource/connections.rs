@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::connections::Connection;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::connection::connection;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 /// What a peer hears if the operator gives no reason. Source: RabbitMQ.
 const REASON: &str = "Closed via management plugin";

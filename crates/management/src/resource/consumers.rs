@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use model::VhostName;
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::consumer;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 fn all(app: &App, vhosts: &[VhostName]) -> Vec<Value> {
     let mut shown = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use broker::turn::Turn;
 use broker::view::ExchangeView;
@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::json::object::exchange;
 use crate::json::table::table;
 use crate::page::{Query, is_true};
+use crate::request::{Path, UrlQuery};
 
 /// How the default exchange is called in a path.
 const DEFAULT_IN_PATHS: &str = "amq.default";

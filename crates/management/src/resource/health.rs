@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
+use crate::request::Path;
 
-/// `GET /api/health/checks/alarms` and `…/local-alarms`. Nothing raises an alarm while all is in memory.
+/// `GET /api/health/checks/alarms` and `…/local-alarms`. Nothing raises an alarm while all is in
+/// memory.
 pub(crate) async fn alarms(_: Operator) -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
@@ -39,7 +41,8 @@ pub(crate) async fn virtual_hosts(_: Operator) -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// `GET /api/health/checks/is-in-service` and `…/ready-to-serve-clients`: without login, for probes.
+/// `GET /api/health/checks/is-in-service` and `…/ready-to-serve-clients`: without login, for
+/// probes.
 pub(crate) async fn in_service() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Query as UrlQuery, State};
+use axum::extract::State;
 use model::ExchangeKind;
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use crate::app::{App, RABBITMQ_VERSION};
 use crate::auth::Operator;
 use crate::page::{Query, is_true};
 use crate::rates::{Rates, Sample};
+use crate::request::UrlQuery;
 
 /// `GET /api/overview`.
 pub(crate) async fn get(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use broker::turn::Turn;
@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::table::table;
+use crate::request::Path;
 
 /// What a publish says.
 #[derive(Debug, Deserialize)]

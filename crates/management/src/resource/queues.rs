@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use broker::turn::Turn;
 use broker::view::QueueView;
@@ -19,6 +19,7 @@ use crate::error::Failure;
 use crate::json::object::{consumer, queue};
 use crate::json::table::table;
 use crate::page::{Query, is_true};
+use crate::request::{Path, UrlQuery};
 
 pub(crate) fn all(app: &App, vhosts: &[VhostName]) -> Vec<QueueView> {
     let broker = app.engine.broker();

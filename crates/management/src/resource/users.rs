@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use broker::auth::Tag;
 use serde_json::{Value, json};
 
@@ -12,6 +12,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::user;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 /// `GET /api/users`.
 pub(crate) async fn list(

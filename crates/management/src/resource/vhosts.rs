@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as UrlQuery, State};
+use axum::extract::State;
 use serde_json::Value;
 
 use super::queues;
@@ -12,6 +12,7 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::vhost;
 use crate::page::Query;
+use crate::request::{Path, UrlQuery};
 
 fn all(app: &App, operator: &Operator) -> Vec<Value> {
     let seen = operator.vhosts(app);

@@ -191,8 +191,9 @@ impl Patient<'_> {
     ) -> bool {
         let start = Instant::now();
         if !is_compressing {
-            let advice = "permessage-deflate was not agreed: web_stomp.ws_opts.compress is off, or a \
-                          proxy removes Sec-WebSocket-Extensions; large messages travel as they are";
+            let advice = "permessage-deflate was not agreed: web_stomp.ws_opts.compress is off, \
+                          or a proxy removes Sec-WebSocket-Extensions; large messages travel as \
+                          they are";
             report.warned("compression", start.elapsed(), "not negotiated", advice);
             return true;
         }

@@ -1,0 +1,148 @@
+//! What a request brings: path, query, body. What cannot be read is answered as JSON, like all else.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::error::Failure;
+
+/// The segments of the path, percent-decoded.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(segments)) => Ok(Self(segments)),
+            Err(rejection) => Err(Failure::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+/// The query.
+#[derive(Debug)]
+pub(crate) struct UrlQuery<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for UrlQuery<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Failure::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+/// The JSON object in the body, whatever its content type says; nothing, `null` and `undefined` are
+/// an empty one.
+///
+/// Source: RabbitMQ; `management.md` §1.1 of the specification sheets.
+#[derive(Debug, Default)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let length = request.headers().get(header::CONTENT_LENGTH).cloned();
+        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
+            match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => Failure::body_too_large(length.as_ref()),
+                _ => Failure::bad_request(rejection.body_text()),
+            }
+        })?;
+        Self::parse(&body)
+    }
+}
+
+impl Fields {
+    /// # Errors
+    ///
+    /// 400 `not_json` if it is no JSON object; with another reason if it is one inside a text.
+    fn parse(body: &[u8]) -> Result<Self, Failure> {
+        if matches!(body.trim_ascii(), b"" | b"null" | b"undefined") {
+            return Ok(Self::default());
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(map)) => Ok(Self(map)),
+            Ok(Value::String(_)) => Err(Failure::bad_request(
+                "found a JSON string, wanted a JSON object: is the body encoded twice?",
+            )),
+            Ok(_) | Err(_) => Err(Failure::bad_request("not_json")),
+        }
+    }
+
+    /// A field that is there and not `null`.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    /// # Errors
+    ///
+    /// 400 `[{key_missing,…}]` if it is not there.
+    pub(crate) fn wanted(&self, name: &str) -> Result<&Value, Failure> {
+        let missing = || Failure::bad_request(format!("[{{key_missing,{name}}}]"));
+        self.get(name).ok_or_else(missing)
+    }
+
+    /// # Errors
+    ///
+    /// 400 if it is not there, or no text.
+    pub(crate) fn text(&self, name: &str) -> Result<&str, Failure> {
+        let found = self.wanted(name)?;
+        let failed = || Failure::bad_request(format!("{name}: found {found}, wanted a text"));
+        found.as_str().ok_or_else(failed)
+    }
+
+    /// Yes, no or nothing, also as texts: RabbitMQ's command line writes `"true"`.
+    ///
+    /// # Errors
+    ///
+    /// 400 `["not_boolean", …]` if it is something else.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(Value::String(text)) if text == "true" => Ok(Some(true)),
+            Some(Value::String(text)) if text == "false" => Ok(Some(false)),
+            Some(found) => Err(Failure::bad_request(json!(["not_boolean", found]))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_body_is_an_empty_object() {
+        for body in ["", " \n", "null", "undefined", "{}"] {
+            assert!(Fields::parse(body.as_bytes()).unwrap().0.is_empty(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_with_rabbitmqs_reason() {
+        for body in ["{bad", "[]", "1", "\u{feff}{}"] {
+            let refused = Fields::parse(body.as_bytes()).unwrap_err();
+            assert_eq!(refused, Failure::bad_request("not_json"), "{body:?}");
+        }
+        let twice = Fields::parse(br#""{\"a\":1}""#).unwrap_err();
+        assert!(format!("{twice:?}").contains("encoded twice"), "{twice:?}");
+    }
+
+    #[test]
+    fn flags_may_be_texts_and_nothing_else() {
+        let fields = Fields::parse(br#"{"a":true,"b":"false","c":"maybe","d":null}"#).unwrap();
+        assert_eq!(fields.flag("a"), Ok(Some(true)));
+        assert_eq!(fields.flag("b"), Ok(Some(false)));
+        assert_eq!(fields.flag("c"), Err(Failure::bad_request(json!(["not_boolean", "maybe"]))));
+        assert_eq!((fields.flag("d"), fields.flag("e")), (Ok(None), Ok(None)));
+    }
+}
