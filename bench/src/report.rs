@@ -53,16 +53,16 @@ pub(crate) fn write(folder: &Path, figures: &[Figure], brokers: &[Broker]) -> Re
 }
 
 const HEAD: &str = "# Performance\n\n\
-    Written by `cargo xtask bench`: server and load generator on one machine, brokers taking turns\n\
-    within each round, the median of the rounds. Ratios are the evidence; absolute rates are this\n\
-    machine's. Where less is better (memory), the ratio is turned round, so that more is always\n\
+    Written by `cargo xtask bench`: server and load generator on one machine, brokers taking\n\
+    turns within each round, the median of the rounds. Ratios are the evidence; absolute rates are\n\
+    this machine's. Where less is better (memory), the ratio is turned round, so that more is always\n\
     better for Hopwire.\n\n";
 
 const TAIL: &str = "\nRaw figures: [raw.tsv](performance/raw.tsv).\n\n\
     ![How many times RabbitMQ](performance/ratios.svg)\n\n\
     The message rate counts deliveries at the subscribers. RabbitMQ gets a twentieth of the\n\
-    messages, so that a run ends; a rate does not depend on it. Memory is anonymous resident memory\n\
-    (`RssAnon`), kernel buffers apart. The client of the benchmark is Hopwire's own\n\
+    messages, so that a run ends; a rate does not depend on it. Memory is anonymous resident\n\
+    memory (`RssAnon`), kernel buffers apart. The client of the benchmark is Hopwire's own\n\
     (`crates/client`), against both brokers.\n";
 
 fn machine() -> String {
