@@ -1,6 +1,7 @@
 //! `cargo xtask <task>`: what a developer and CI do with the project, without other tools.
 
 mod bench;
+mod broker;
 mod check;
 mod command;
 mod failure;

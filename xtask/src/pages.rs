@@ -50,6 +50,11 @@ impl Package {
         run(program("npm", arguments).current_dir(&self.folder), next)
     }
 
+    /// Its path from the top folder.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The folder, for a runner of its own.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder

@@ -33,11 +33,12 @@ impl Tally {
 
     /// Reads one line of a runner's output; zero for a line that counts nothing.
     ///
-    /// What nextest calls skipped was left out by a filter, and is not counted.
+    /// What nextest calls skipped was left out by a filter, and is not counted. It shows what a
+    /// failed test printed, libtest's own result too, but indented.
     pub(crate) fn read(line: &str) -> Self {
+        let is_libtest = line.starts_with("test result:");
         let line = line.trim();
         let is_nextest = line.starts_with("Summary [");
-        let is_libtest = line.starts_with("test result:");
         let is_vitest = line.starts_with("Tests ");
         if is_nextest || is_libtest || is_vitest {
             let skipped = if is_nextest { 0 } else { count(line, &["ignored", "skipped", "todo"]) };
@@ -106,6 +107,7 @@ mod tests {
     #[test]
     fn other_lines_count_nothing() {
         check("3 passed, 1 failed", 0, 0, 0);
+        check("    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured", 0, 0, 0);
         check("Test Files  2 passed (2)", 0, 0, 0);
         check("# duration_ms 12", 0, 0, 0);
         check("", 0, 0, 0);

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::broker::Broker;
 use crate::command::{cargo, is_installed, program, root, run, tee};
 use crate::failure::{Failure, Outcome};
 use crate::oracle::Oracle;
@@ -18,8 +19,15 @@ pub(crate) fn test(filter: Option<&str>) -> Outcome {
     provision()?;
     let mut tests = Tests { filter, tally: Tally::default(), broken: Vec::new() };
     let oracle = report::step("start the oracle RabbitMQ in the background", Oracle::start);
-    tests.javascript();
-    tests.rust(oracle);
+    let packages = tests.pages();
+    if tests.build() {
+        if filter.is_none() {
+            tests.javascript(&packages);
+        }
+        tests.rust(oracle);
+    } else {
+        drop(oracle);
+    }
     tests.finish()
 }
 
@@ -32,36 +40,44 @@ struct Tests<'a> {
 }
 
 impl Tests<'_> {
-    /// The browser client and the web pages: installed, built, and tested unless a filter says
-    /// which Rust tests are wanted. Stories open pages that need the built client.
-    fn javascript(&mut self) {
+    /// The browser client and the web pages, installed and built: stories open them.
+    fn pages(&mut self) -> Vec<Package> {
+        let mut ready = Vec::new();
         for name in ["clients/js", "ui"] {
-            let Some(package) = Package::find(name) else {
-                continue;
-            };
-            let built = package.install().and_then(|()| package.build());
-            if let Err(failure) = built {
-                self.break_off(name, &failure);
-                continue;
+            let Some(package) = Package::find(name) else { continue };
+            match package.install().and_then(|()| package.build()) {
+                Ok(()) => ready.push(package),
+                Err(failure) => self.break_off(name, &failure),
             }
-            if self.filter.is_some() {
-                continue;
-            }
-            let mut command = program("npm", &["test"]);
-            command.current_dir(package.folder()).env("NO_COLOR", "1").env("CI", "true");
-            self.count(&format!("npm test in {name}"), &mut command);
         }
+        ready
     }
 
-    /// The crates and the stories, in one build.
-    fn rust(&mut self, oracle: Outcome<Oracle>) {
+    /// One build for everything that is in Rust.
+    fn build(&mut self) -> bool {
         let built = report::step("build the workspace and its tests", || {
             let arguments = ["build", "--workspace", "--bins", "--tests"];
             run(&mut cargo(&arguments), "mend what the compiler names")
         });
-        if let Err(failure) = built {
-            return self.break_off("the build", &failure);
+        built.map_err(|failure| self.break_off("the build", &failure)).is_ok()
+    }
+
+    /// The tests of the packages, with a broker for those that want a real one.
+    fn javascript(&mut self, packages: &[Package]) {
+        let broker = match Broker::start() {
+            Ok(broker) => broker,
+            Err(failure) => return self.break_off("a broker for the npm tests", &failure),
+        };
+        for package in packages {
+            let mut command = program("npm", &["test"]);
+            command.current_dir(package.folder()).env("NO_COLOR", "1").env("CI", "true");
+            command.env("HOPWIRE_WS_URL", broker.web_socket());
+            self.count(&format!("npm test in {}", package.name()), &mut command);
         }
+    }
+
+    /// The crates and the stories.
+    fn rust(&mut self, oracle: Outcome<Oracle>) {
         let ready = oracle.and_then(|mut oracle| {
             report::step("wait for the oracle", || oracle.wait()).map(|()| oracle)
         });

@@ -6,8 +6,8 @@
 //! `docs/scenarios.md`, so any page and any other back end speaks with it.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), realtime::Error> {
-//! use realtime::{Level, Notification, Realtime, Settings, Id};
+//! # async fn example() -> Result<(), hopwire_realtime::Error> {
+//! use hopwire_realtime::{Level, Notification, Realtime, Settings, Id};
 //!
 //! let realtime = Realtime::connect(Settings::new("amqp://guest:guest@localhost:5672/")).await?;
 //! let shipped = Notification::new(Level::Success, "Order shipped", "Order 1042 is on its way.");

@@ -25,8 +25,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection to an AMQP 0-9-1 broker. Dropping it says goodbye without waiting for an answer.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), client::Error> {
-/// use client::{Uri, amqp::Connection};
+/// # async fn example() -> Result<(), hopwire_client::Error> {
+/// use hopwire_client::{Uri, amqp::Connection};
 ///
 /// let connection = Connection::open(&Uri::parse("amqp://localhost")?).await?;
 /// let channel = connection.open_channel().await?;

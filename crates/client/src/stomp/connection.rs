@@ -66,8 +66,8 @@ impl Received {
 /// A STOMP session.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), client::Error> {
-/// use client::{Uri, stomp::Connection};
+/// # async fn example() -> Result<(), hopwire_client::Error> {
+/// use hopwire_client::{Uri, stomp::Connection};
 ///
 /// let mut connection = Connection::open(&Uri::parse("ws://localhost:15674/ws")?).await?;
 /// connection.subscribe("1", "/topic/news").await?;
