@@ -24,7 +24,7 @@ struct Arguments {
     /// The `hopwire` binary; built beside this one by default
     #[arg(long, env = "HOPWIRE_BIN")]
     hopwire: Option<PathBuf>,
-    /// A running RabbitMQ: amqp://…,ws://…,<pid of its virtual machine>; without it, Hopwire alone
+    /// A running RabbitMQ on this machine: amqp://…,ws://…; without it, Hopwire alone
     #[arg(long, env = "HOPWIRE_BENCH_PEER")]
     peer: Option<String>,
     /// Rounds of each scenario; the median counts

@@ -3,6 +3,7 @@
 use client::Uri;
 
 use crate::Problem;
+use crate::process::listener_pid;
 use crate::scenario::Scenario;
 
 /// A broker under measurement.
@@ -19,17 +20,17 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Reads `amqp://…,ws://…,<pid>`.
+    /// Reads `amqp://…,ws://…`; the process is the one that listens there.
     pub(crate) fn parse_peer(text: &str) -> Result<Self, Problem> {
-        let wanted = || format!("--peer: found '{text}', wanted amqp://…,ws://…,<pid>");
-        let mut parts = text.split(',');
-        let (amqp, ws, pid) = (parts.next(), parts.next(), parts.next());
+        let wanted = || format!("--peer: found '{text}', wanted amqp://…,ws://…");
+        let (amqp, ws) = text.split_once(',').ok_or_else(wanted)?;
+        let amqp = Uri::parse(amqp)?;
         Ok(Self {
             name: "RabbitMQ",
             version: "3.10.8".to_owned(),
-            amqp: Uri::parse(amqp.ok_or_else(wanted)?)?,
-            ws: Uri::parse(ws.ok_or_else(wanted)?)?,
-            pid: pid.ok_or_else(wanted)?.parse()?,
+            pid: listener_pid(amqp.port)?,
+            amqp,
+            ws: Uri::parse(ws)?,
             share: 0.05,
         })
     }

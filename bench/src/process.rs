@@ -104,3 +104,35 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration, Problem> {
     // USER_HZ is 100 on every Linux there is.
     Ok(Duration::from_millis(ticks * 10))
 }
+
+/// The process that listens on a TCP port of this machine.
+pub(crate) fn listener_pid(port: u16) -> Result<u32, Problem> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(std::fs::read_to_string);
+    let inode = tables
+        .iter()
+        .flatten()
+        .flat_map(|table| table.lines())
+        .find_map(|line| listening_inode(line, port))
+        .ok_or_else(|| format!("nobody listens on port {port}"))?;
+    let wanted = format!("socket:[{inode}]");
+    for process in std::fs::read_dir("/proc")?.flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
+        let Ok(descriptors) = std::fs::read_dir(process.path().join("fd")) else { continue };
+        let mut links = descriptors.flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
+        if links.any(|link| link.to_str() == Some(&wanted)) {
+            return Ok(pid);
+        }
+    }
+    Err(format!("the process that listens on port {port} is not ours to see").into())
+}
+
+/// The inode of the socket of a line of `/proc/net/tcp`, if it listens on that port.
+fn listening_inode(line: &str, port: u16) -> Option<&str> {
+    const LISTEN: &str = "0A";
+    let mut fields = line.split_whitespace();
+    let local = fields.nth(1)?;
+    let is_it = u16::from_str_radix(local.rsplit(':').next()?, 16) == Ok(port);
+    (is_it && fields.nth(1)? == LISTEN).then(|| fields.nth(5)).flatten()
+}

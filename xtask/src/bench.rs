@@ -1,17 +1,35 @@
-//! `cargo xtask bench`: the `bench` package, in release.
+//! `cargo xtask bench`: the `bench` package in release, beside a RabbitMQ of its own.
 
-use crate::command::{cargo, root, run};
-use crate::failure::{Failure, Outcome};
+use crate::command::{cargo, run};
+use crate::failure::Outcome;
+use crate::oracle::Oracle;
+use crate::{provision, report};
 
 /// Runs the measurements with `arguments`.
 pub(crate) fn bench(arguments: &[&str]) -> Outcome {
-    if !root().join("bench/Cargo.toml").is_file() {
-        return Err(Failure::new(
-            "bench/ is not a package in this checkout",
-            "take a checkout that has bench/Cargo.toml",
-        ));
-    }
+    run(
+        &mut cargo(&["build", "--release", "--package", "hopwire", "--package", "hopwire-bench"]),
+        "mend what does not compile",
+    )?;
     let mut all = vec!["run", "--release", "--package", "hopwire-bench", "--"];
     all.extend(arguments);
-    run(&mut cargo(&all), "cargo xtask bench --help lists what can be measured")
+    if arguments.contains(&"--help") {
+        return run(&mut cargo(&all), "");
+    }
+    provision::install_packages()?;
+    let oracle = report::step("start the RabbitMQ to compare with", || {
+        let mut oracle = Oracle::start()?;
+        oracle.wait()?;
+        Ok(oracle)
+    })?;
+    let addresses = oracle.addresses();
+    let of = |name: &str| addresses.iter().find(|(known, _)| *known == name).map(|(_, url)| url);
+    let peer = [of("ORACLE_AMQP_URL"), of("ORACLE_WS_URL")].into_iter().flatten();
+    let peer = peer.cloned().collect::<Vec<_>>().join(",");
+    let measured = run(
+        cargo(&all).env("HOPWIRE_BENCH_PEER", peer),
+        "cargo xtask bench --help lists what can be measured",
+    );
+    drop(oracle);
+    measured
 }

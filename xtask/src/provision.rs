@@ -31,7 +31,7 @@ pub(crate) fn provision() -> Outcome {
     install_python_clients()
 }
 
-fn install_packages() -> Outcome {
+pub(crate) fn install_packages() -> Outcome {
     let mut missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !is_present(name)).collect();
     if !is_installed("node") || !is_installed("npm") {
         missing.extend(["nodejs", "npm"]);
