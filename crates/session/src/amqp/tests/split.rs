@@ -129,8 +129,6 @@ fn without_confirms(said: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
-
     #[test]
     fn any_cut_says_the_same(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..9)) {
         let life = life();
@@ -151,7 +149,9 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let mut life = life();
-        let at = at.index(life.len());
+        // Another protocol's header is answered with bytes that are no frame; `handshake` tests it.
+        let start = PROTOCOL_HEADER.len();
+        let at = start + at.index(life.len() - start);
         life[at] = byte;
         let (front, back) = life.split_at(cut.index(life.len()));
         answers(&[front, back]);
