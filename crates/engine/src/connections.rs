@@ -122,6 +122,12 @@ impl Connections {
         open.values().filter(|connection| connection.state.lock().user.is_some()).cloned().collect()
     }
 
+    /// The connection with that number, if it has logged in and is still there.
+    pub fn find(&self, id: LinkId) -> Option<Arc<Connection>> {
+        let found = self.open.read().get(&id).cloned();
+        found.filter(|connection| connection.state.lock().user.is_some())
+    }
+
     /// How many sockets are open, logged in or not.
     pub fn len(&self) -> usize {
         self.open.read().len()

@@ -78,11 +78,26 @@ impl Operator {
     ///
     /// 404 if there is no such vhost, 401 if they do not see it.
     pub(crate) fn must_see(&self, app: &App, vhost: &str) -> Result<VhostName, Failure> {
-        let all = app.engine.broker().list_vhosts();
-        let Some(vhost) = all.into_iter().map(|view| view.name).find(|name| name.as_str() == vhost)
-        else {
-            return Err(Failure::not_found());
-        };
+        self.sees(app, vhost, Failure::not_found)
+    }
+
+    /// The same for who makes something there: RabbitMQ's 404 then has another reason.
+    ///
+    /// # Errors
+    ///
+    /// 404 `vhost_not_found` if there is no such vhost, 401 if they do not see it.
+    pub(crate) fn must_see_to_add(&self, app: &App, vhost: &str) -> Result<VhostName, Failure> {
+        self.sees(app, vhost, || Failure::missing("vhost_not_found"))
+    }
+
+    fn sees(
+        &self,
+        app: &App,
+        vhost: &str,
+        missing: impl FnOnce() -> Failure,
+    ) -> Result<VhostName, Failure> {
+        let mut all = app.engine.broker().list_vhosts().into_iter().map(|view| view.name);
+        let vhost = all.find(|name| name.as_str() == vhost).ok_or_else(missing)?;
         match self.vhosts(app).contains(&vhost) {
             true => Ok(vhost),
             false => Err(Failure::not_authorised("User not authorised to access virtual host")),

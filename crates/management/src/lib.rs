@@ -9,6 +9,7 @@ mod error;
 mod json;
 mod page;
 mod rates;
+mod request;
 mod resource;
 mod router;
 mod ui;

@@ -1,13 +1,16 @@
 //! What a request brings: path, query, body. What cannot be read is answered as JSON, like all else.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::error::Failure;
+
+/// The largest body of a request, in bytes. Source: RabbitMQ, `management.http.max_body_size`.
+pub(crate) const BODY_BYTES_MAX: usize = 10_000_000;
 
 /// The segments of the path, percent-decoded.
 #[derive(Debug)]
@@ -50,14 +53,13 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let length = request.headers().get(header::CONTENT_LENGTH).cloned();
-        let body = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Failure::body_too_large(length.as_ref()),
-                _ => Failure::bad_request(rejection.body_text()),
-            }
-        })?;
-        Self::parse(&body)
+        match Bytes::from_request(request, state).await {
+            Ok(body) => Self::parse(&body),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(
+                Failure::bad_request(format!("wanted a body of {BODY_BYTES_MAX} bytes at most")),
+            ),
+            Err(rejection) => Err(Failure::bad_request(rejection.body_text())),
+        }
     }
 }
 

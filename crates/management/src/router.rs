@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::ServiceExt;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,14 +20,12 @@ use tower::util::MapRequestLayer;
 use crate::app::{App, Settings};
 use crate::error::Failure;
 use crate::rates::{INTERVAL, Rates};
+use crate::request::BODY_BYTES_MAX;
 use crate::resource::{
     bindings, channels, connections, consumers, exchanges, health, overview, permissions, publish,
     queues, users, vhosts,
 };
 use crate::ui;
-
-/// The largest body of a request, in bytes. Source: RabbitMQ, `management.http.max_body_size`.
-const BODY_BYTES_MAX: usize = 10_000_000;
 
 /// Serves until `stop` is done.
 ///
@@ -64,7 +62,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(identities())
         .merge(checks())
         .fallback(|| async { Failure::not_found() })
-        .method_not_allowed_fallback(|| async { Failure::method_not_allowed() })
+        .method_not_allowed_fallback(other_method)
         .layer(middleware::map_response(with_headers))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app);
@@ -125,6 +123,14 @@ fn checks() -> Router<Arc<App>> {
         .route("/health/checks/virtual-hosts", get(health::virtual_hosts))
         .route("/health/checks/is-in-service", get(health::in_service))
         .route("/health/checks/ready-to-serve-clients", get(health::in_service))
+}
+
+/// `OPTIONS` needs no login: the answer's `allow` says all. Other methods are refused.
+async fn other_method(method: Method) -> Response {
+    match method {
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => Failure::method_not_allowed().into_response(),
+    }
 }
 
 /// What every answer of the API carries. Source: RabbitMQ.

@@ -1,11 +1,11 @@
 //! Connections and channels.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::connections::{ChannelRecord, Connection};
 use serde_json::{Value, json};
 
-use super::object::stats;
+use super::object::{connection_named, with_stats};
 use super::table::object;
 use crate::app::App;
 
@@ -18,7 +18,7 @@ pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
         false => &description.protocol,
     };
     let user = details.user.as_ref().map(|user| user.as_str());
-    let meter = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let meter = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let mut client_properties = object(&description.client_properties);
     if client_properties == json!({}) {
         client_properties = json!({"product": "STOMP client"});
@@ -45,12 +45,9 @@ pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
         "connected_at": connection.connected_at_unix_ms(),
         "state": "running",
         "recv_oct": meter(&connection.meter.received_bytes),
-        "recv_oct_details": {"rate": 0.0},
         "send_oct": meter(&connection.meter.sent_bytes),
-        "send_oct_details": {"rate": 0.0},
         "recv_cnt": meter(&connection.meter.reads),
         "send_cnt": meter(&connection.meter.writes),
-        "send_pend": 0,
     });
     if let (Some(name), Value::Object(map)) = (given_name, &mut shown) {
         map.insert("user_provided_name".to_owned(), name);
@@ -65,32 +62,29 @@ pub(crate) fn channel(
     record: &ChannelRecord,
 ) -> Value {
     let details = connection.details();
-    let peer = connection.peer.address;
     let user = details.user.as_ref().map(|user| user.as_str());
-    json!({
+    let mut shown = json!({
         "name": format!("{} ({number})", connection.name()),
         "number": number,
         "user": user, "user_who_performed_action": user,
         "vhost": details.vhost.as_ref().map(|vhost| vhost.as_str()),
         "node": app.settings.node_name,
-        "connection_details": {
-            "name": connection.name(),
-            "peer_host": peer.ip().to_canonical().to_string(),
-            "peer_port": peer.port(),
-        },
+        "connection_details": connection_named(connection),
         "consumer_count": record.consumers,
         "messages_unacknowledged": record.unacked,
-        "messages_unconfirmed": 0, "messages_uncommitted": 0, "acks_uncommitted": 0,
+        // In memory, a publish is confirmed when it is taken.
+        "messages_unconfirmed": 0,
         "prefetch_count": record.description.prefetch,
         "global_prefetch_count": record.description.prefetch_global,
-        "pending_raft_commands": 0, "cached_segments": 0,
         "confirm": record.description.is_confirming,
         "transactional": record.description.is_transactional,
         "state": "running",
-        "message_stats": stats(&[
-            ("publish", record.published),
-            ("deliver_get", record.delivered),
-            ("ack", record.settled),
-        ]),
-    })
+    });
+    if let (Value::Object(map), false) = (&mut shown, record.description.is_transactional) {
+        map.insert("messages_uncommitted".to_owned(), json!(0));
+        map.insert("acks_uncommitted".to_owned(), json!(0));
+    }
+    let counters =
+        [("publish", record.published), ("deliver_get", record.delivered), ("ack", record.settled)];
+    with_stats(shown, &counters)
 }

@@ -3,25 +3,27 @@
 use broker::view::{
     BindingView, ConsumerOf, ExchangeView, PermissionView, QueueView, UserView, VhostView,
 };
-use model::{Destination, FieldTable};
+use engine::connections::Connection;
+use model::{Destination, FieldTable, FieldValue};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::table::object;
 use crate::app::App;
 
-/// A counter and its rate.
-pub(crate) fn stats(pairs: &[(&str, u64)]) -> Value {
-    let mut stats = serde_json::Map::new();
-    for (name, value) in pairs.iter().filter(|(_, value)| *value > 0) {
-        stats.insert((*name).to_owned(), json!(value));
-        stats.insert(format!("{name}_details"), json!({"rate": 0.0}));
+/// An object with its `message_stats`, if it has any. The rates of single objects are not measured,
+/// and so no `_details` stand beside the counters.
+pub(crate) fn with_stats(mut object: Value, counters: &[(&str, u64)]) -> Value {
+    let moved = counters.iter().filter(|(_, count)| *count > 0);
+    let stats: Map<_, _> = moved.map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+    if let (Value::Object(map), false) = (&mut object, stats.is_empty()) {
+        map.insert("message_stats".to_owned(), Value::Object(stats));
     }
-    Value::Object(stats)
+    object
 }
 
 pub(crate) fn exchange(view: &ExchangeView) -> Value {
-    json!({
+    let shown = json!({
         "name": view.name.as_str(),
         "vhost": view.vhost.as_str(),
         "type": view.kind,
@@ -29,10 +31,9 @@ pub(crate) fn exchange(view: &ExchangeView) -> Value {
         "auto_delete": view.is_auto_delete,
         "internal": view.is_internal,
         "arguments": object(&view.arguments),
-        "user_who_performed_action": "rmq-internal",
-        "message_stats":
-            stats(&[("publish_in", view.published_in), ("publish_out", view.published_out)]),
-    })
+    });
+    let counters = [("publish_in", view.published_in), ("publish_out", view.published_out)];
+    with_stats(shown, &counters)
 }
 
 pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
@@ -42,9 +43,10 @@ pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
         totals.delivered + totals.delivered_automatic + totals.got + totals.got_automatic;
     let all = counts.ready + counts.unacked;
     let bytes = counts.ready_bytes + counts.unacked_bytes;
-    let owner = view.owner.and_then(|link| connection_named(app, link));
-    let capacity = if view.consumers.is_empty() { 0.0 } else { 1.0 };
-    json!({
+    // Of this moment: a consumer is there, and nothing waits for one.
+    let is_served = !view.consumers.is_empty() && counts.ready == 0;
+    let capacity = if is_served { 1.0 } else { 0.0 };
+    let mut shown = json!({
         "name": view.name.as_str(),
         "vhost": view.vhost.as_str(),
         "node": app.settings.node_name,
@@ -52,38 +54,49 @@ pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
         "durable": view.is_durable,
         "auto_delete": view.is_auto_delete,
         "exclusive": view.owner.is_some(),
-        "owner_pid_details": owner,
         "arguments": object(&view.arguments),
         "state": "running",
         "policy": null, "operator_policy": null, "effective_policy_definition": {},
         "consumers": view.consumers.len(),
         "consumer_capacity": capacity, "consumer_utilisation": capacity,
-        "single_active_consumer_tag": null, "exclusive_consumer_tag": null,
-        "messages": all, "messages_details": {"rate": 0.0},
-        "messages_ready": counts.ready, "messages_ready_details": {"rate": 0.0},
+        "single_active_consumer_tag": tag_of(view, |one| is_single_active(view) && one.is_active),
+        "exclusive_consumer_tag": tag_of(view, |one| one.is_exclusive),
+        "messages": all,
+        "messages_ready": counts.ready,
         "messages_unacknowledged": counts.unacked,
-        "messages_unacknowledged_details": {"rate": 0.0},
+        // All of it is in memory, nothing on disk.
         "messages_ram": all, "messages_ready_ram": counts.ready,
         "messages_unacknowledged_ram": counts.unacked, "messages_persistent": 0,
         "message_bytes": bytes, "message_bytes_ready": counts.ready_bytes,
         "message_bytes_unacknowledged": counts.unacked_bytes, "message_bytes_ram": bytes,
         "message_bytes_persistent": 0,
         "head_message_timestamp": null,
-        "memory": bytes,
-        "storage_version": 2,
         "internal": false, "internal_owner": false,
-        "message_stats": stats(&[
-            ("publish", totals.published),
-            ("deliver", totals.delivered),
-            ("deliver_no_ack", totals.delivered_automatic),
-            ("get", totals.got),
-            ("get_no_ack", totals.got_automatic),
-            ("get_empty", totals.got_empty),
-            ("deliver_get", deliver_get),
-            ("redeliver", totals.redelivered),
-            ("ack", totals.acked),
-        ]),
-    })
+    });
+    let owner = view.owner.and_then(|link| app.engine.connections().find(link));
+    if let (Value::Object(map), Some(owner)) = (&mut shown, owner) {
+        map.insert("owner_pid_details".to_owned(), connection_named(&owner));
+    }
+    let counters = [
+        ("publish", totals.published),
+        ("deliver", totals.delivered),
+        ("deliver_no_ack", totals.delivered_automatic),
+        ("get", totals.got),
+        ("get_no_ack", totals.got_automatic),
+        ("get_empty", totals.got_empty),
+        ("deliver_get", deliver_get),
+        ("redeliver", totals.redelivered),
+        ("ack", totals.acked),
+    ];
+    with_stats(shown, &counters)
+}
+
+fn tag_of(view: &QueueView, is_it: impl Fn(&ConsumerOf) -> bool) -> Option<&str> {
+    view.consumers.iter().find(|consumer| is_it(consumer)).map(|consumer| consumer.tag.as_str())
+}
+
+fn is_single_active(view: &QueueView) -> bool {
+    view.arguments.get("x-single-active-consumer") == Some(&FieldValue::Bool(true))
 }
 
 fn kind(view: &QueueView) -> &'static str {
@@ -94,22 +107,18 @@ fn kind(view: &QueueView) -> &'static str {
     }
 }
 
-/// `{"name", "peer_host", "peer_port"}` of a connection, if it is still there.
-fn connection_named(app: &App, link: model::LinkId) -> Option<Value> {
-    let connections = app.engine.connections().list();
-    let connection = connections.into_iter().find(|connection| connection.id == link)?;
+/// `{"name", "peer_host", "peer_port"}` of a connection.
+pub(crate) fn connection_named(connection: &Connection) -> Value {
     let peer = connection.peer.address;
-    Some(json!({
+    json!({
         "name": connection.name(),
         "peer_host": peer.ip().to_canonical().to_string(),
         "peer_port": peer.port(),
-    }))
+    })
 }
 
 pub(crate) fn consumer(app: &App, queue: &QueueView, consumer: &ConsumerOf) -> Value {
-    let connections = app.engine.connections().list();
-    let connection = connections.into_iter().find(|known| known.id == consumer.link);
-    let channel = connection.map_or(json!({}), |connection| {
+    let channel = app.engine.connections().find(consumer.link).map_or(json!({}), |connection| {
         let peer = connection.peer.address;
         let user = connection.details().user;
         json!({
@@ -129,10 +138,15 @@ pub(crate) fn consumer(app: &App, queue: &QueueView, consumer: &ConsumerOf) -> V
         "ack_required": consumer.is_acknowledging,
         "exclusive": consumer.is_exclusive,
         "active": consumer.is_active,
-        "activity_status": if consumer.is_active { "up" } else { "waiting" },
+        "activity_status": match (consumer.is_active, is_single_active(queue)) {
+            (true, true) => "single_active",
+            (true, false) => "up",
+            (false, _) => "waiting",
+        },
         "prefetch_count": consumer.prefetch,
         "arguments": object(&consumer.arguments),
-        "consumer_timeout": 1_800_000,
+        // None: a delivery may stay unacknowledged for as long as its consumer lives.
+        "consumer_timeout": 0,
     })
 }
 
@@ -190,9 +204,9 @@ pub(crate) fn vhost(app: &App, view: &VhostView, queues: &[QueueView]) -> Value 
         "tracing": false,
         "protected_from_deletion": false,
         "cluster_state": cluster_state,
-        "messages": ready + unacked, "messages_details": {"rate": 0.0},
-        "messages_ready": ready, "messages_ready_details": {"rate": 0.0},
-        "messages_unacknowledged": unacked, "messages_unacknowledged_details": {"rate": 0.0},
+        "messages": ready + unacked,
+        "messages_ready": ready,
+        "messages_unacknowledged": unacked,
     })
 }
 
@@ -234,7 +248,7 @@ mod tests {
         assert_eq!(properties_key("user.7", &none), "user.7");
         assert_eq!(properties_key("a b~/c", &none), "a%20b%7E%2Fc");
         let mut arguments = FieldTable::new();
-        arguments.set("x-match", model::FieldValue::string("all"));
+        arguments.set("x-match", FieldValue::string("all"));
         let marked = properties_key("k", &arguments);
         assert!(marked.starts_with("k~") && !marked.contains('/'), "{marked}");
     }

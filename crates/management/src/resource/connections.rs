@@ -24,6 +24,7 @@ pub(crate) fn seen(app: &App, operator: &Operator) -> Vec<Arc<Connection>> {
     let sees_all = operator.user().is_monitoring();
     let mut all = app.engine.connections().list();
     all.retain(|known| sees_all || known.details().user.as_ref() == Some(&operator.user().name));
+    all.sort_by_cached_key(|known| (known.details().vhost, known.name()));
     all
 }
 

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use broker::turn::Turn;
 use broker::view::ExchangeView;
-use model::{DeclareMode, ExchangeName, ExchangeSpec, VhostName};
+use model::{Binding, DeclareMode, Destination, ExchangeName, ExchangeSpec, VhostName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::json::object::exchange;
 use crate::json::table::table;
 use crate::page::{Query, is_true};
-use crate::request::{Path, UrlQuery};
+use crate::request::{Fields, Path, UrlQuery};
 
 /// How the default exchange is called in a path.
 const DEFAULT_IN_PATHS: &str = "amq.default";
@@ -79,35 +79,23 @@ pub(crate) async fn get(
     Ok(Json(query.object(shown)))
 }
 
-/// What `PUT` takes.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Body {
-    r#type: Option<String>,
-    durable: Option<bool>,
-    auto_delete: bool,
-    internal: bool,
-    arguments: Option<Value>,
-}
-
 /// `PUT /api/exchanges/:vhost/:exchange`: declares it.
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     operator: Operator,
     Path((vhost, name)): Path<(String, String)>,
-    body: Option<Json<Body>>,
+    fields: Fields,
 ) -> Result<StatusCode, Failure> {
-    let vhost = operator.must_see(&app, &vhost)?;
-    let body = body.map(|Json(body)| body).unwrap_or_default();
-    let existed = find(&app, &vhost, &name).is_some();
-    let kind = body.r#type.ok_or_else(|| Failure::bad_request("[{key_missing,type}]"))?;
+    let vhost = operator.must_see_to_add(&app, &vhost)?;
+    let name = name_in(&name);
+    let existed = find(&app, &vhost, name).is_some();
     let spec = ExchangeSpec {
-        name: parse(&name)?,
-        kind: kind.into(),
-        is_durable: body.durable.unwrap_or(true),
-        is_auto_delete: body.auto_delete,
-        is_internal: body.internal,
-        arguments: table(body.arguments.as_ref())?,
+        name: parse(name)?,
+        kind: fields.text("type")?.into(),
+        is_durable: fields.flag("durable")?.unwrap_or(true),
+        is_auto_delete: fields.flag("auto_delete")?.unwrap_or(false),
+        is_internal: fields.flag("internal")?.unwrap_or(false),
+        arguments: table(fields.get("arguments"))?,
     };
     let broker = app.engine.broker();
     let mut access = broker.visit(&operator.identity, &vhost)?;
@@ -173,6 +161,6 @@ pub(crate) async fn bindings_to(
     let vhost = operator.must_see(&app, &vhost)?;
     let name = name_in(&name);
     find(&app, &vhost, name).ok_or_else(Failure::not_found)?;
-    let leads_to = |binding: &model::Binding| matches!(&binding.destination, model::Destination::Exchange(to) if to.as_str() == name);
+    let leads_to = |binding: &Binding| matches!(&binding.destination, Destination::Exchange(to) if to.as_str() == name);
     query.list(bindings::all(&app, &[vhost], leads_to)).map(Json)
 }

@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use broker::turn::Turn;
 use model::{ExchangeName, Properties, ShortString};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::exchanges::name_in;
@@ -17,30 +16,21 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::table::table;
-use crate::request::Path;
-
-/// What a publish says.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Body {
-    properties: Option<Value>,
-    routing_key: Option<String>,
-    payload: Option<Value>,
-    payload_encoding: Option<String>,
-}
+use crate::request::{Fields, Path};
 
 /// `POST /api/exchanges/:vhost/:exchange/publish`.
 pub(crate) async fn post(
     State(app): State<Arc<App>>,
     operator: Operator,
     Path((vhost, name)): Path<(String, String)>,
-    Json(body): Json<Body>,
+    fields: Fields,
 ) -> Result<Json<Value>, Failure> {
-    let vhost = operator.must_see(&app, &vhost)?;
+    let vhost = operator.must_see_to_add(&app, &vhost)?;
     let exchange = ExchangeName::parse(name_in(&name))
         .map_err(|error| Failure::bad_request(error.to_string()))?;
-    let key = body.routing_key.as_deref().ok_or_else(|| missing("routing_key"))?;
-    let payload = payload(&body)?;
-    let properties = properties(body.properties.as_ref().ok_or_else(|| missing("properties"))?)?;
+    let key = fields.text("routing_key")?;
+    let payload = payload(&fields)?;
+    let properties = properties(fields.wanted("properties")?)?;
     let broker = app.engine.broker();
     let known = broker.list_exchanges(&vhost).unwrap_or_default();
     if !known.iter().any(|view| view.name == exchange) {
@@ -60,16 +50,12 @@ pub(crate) async fn post(
     Ok(Json(json!({"routed": !routed.is_unroutable()})))
 }
 
-fn missing(key: &str) -> Failure {
-    Failure::bad_request(format!("[{{key_missing,{key}}}]"))
-}
-
-fn payload(body: &Body) -> Result<Vec<u8>, Failure> {
-    let payload = match body.payload.as_ref().ok_or_else(|| missing("payload"))? {
+fn payload(fields: &Fields) -> Result<Vec<u8>, Failure> {
+    let payload = match fields.wanted("payload")? {
         Value::String(text) => text,
         _ => return Err(Failure::bad_request("payload_not_string")),
     };
-    match body.payload_encoding.as_deref().ok_or_else(|| missing("payload_encoding"))? {
+    match fields.text("payload_encoding")? {
         "string" => Ok(payload.clone().into_bytes()),
         "base64" => BASE64_STANDARD
             .decode(payload)

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use broker::turn::Turn;
 use broker::view::QueueView;
-use model::{DeclareMode, Destination, QueueName, QueueSpec, VhostName};
+use model::{Binding, DeclareMode, Destination, QueueName, QueueSpec, VhostName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::json::object::{consumer, queue};
 use crate::json::table::table;
 use crate::page::{Query, is_true};
-use crate::request::{Path, UrlQuery};
+use crate::request::{Fields, Path, UrlQuery};
 
 pub(crate) fn all(app: &App, vhosts: &[VhostName]) -> Vec<QueueView> {
     let broker = app.engine.broker();
@@ -83,17 +83,8 @@ pub(crate) async fn bindings_of(
 ) -> Result<Json<Value>, Failure> {
     let vhost = operator.must_see(&app, &vhost)?;
     find(&app, &vhost, &name).ok_or_else(Failure::not_found)?;
-    let leads_to = |binding: &model::Binding| matches!(&binding.destination, Destination::Queue(to) if to.as_str() == name);
+    let leads_to = |binding: &Binding| matches!(&binding.destination, Destination::Queue(to) if to.as_str() == name);
     query.list(bindings::all(&app, &[vhost], leads_to)).map(Json)
-}
-
-/// What `PUT` takes.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Body {
-    durable: Option<bool>,
-    auto_delete: bool,
-    arguments: Option<Value>,
 }
 
 /// `PUT /api/queues/:vhost/:queue`: declares it.
@@ -101,17 +92,16 @@ pub(crate) async fn put(
     State(app): State<Arc<App>>,
     operator: Operator,
     Path((vhost, name)): Path<(String, String)>,
-    body: Option<Json<Body>>,
+    fields: Fields,
 ) -> Result<StatusCode, Failure> {
-    let vhost = operator.must_see(&app, &vhost)?;
-    let body = body.map(|Json(body)| body).unwrap_or_default();
+    let vhost = operator.must_see_to_add(&app, &vhost)?;
     let existed = find(&app, &vhost, &name).is_some();
     let spec = QueueSpec {
         name: Some(parse(&name)?),
-        is_durable: body.durable.unwrap_or(true),
+        is_durable: fields.flag("durable")?.unwrap_or(true),
         is_exclusive: false,
-        is_auto_delete: body.auto_delete,
-        arguments: table(body.arguments.as_ref())?,
+        is_auto_delete: fields.flag("auto_delete")?.unwrap_or(false),
+        arguments: table(fields.get("arguments"))?,
     };
     let broker = app.engine.broker();
     let mut access = broker.visit(&operator.identity, &vhost)?;
