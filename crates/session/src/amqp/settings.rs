@@ -46,14 +46,13 @@ const _: () = assert!(16_777_216 <= BODY_BYTES_HARD_MAX);
 /// a product `RabbitMQ` of at least 3.3.
 const IMITATED_VERSION: &str = "4.2.0";
 
-/// What the server can do, told in `connection.start`.
-const CAPABILITIES: [&str; 9] = [
+/// What the server can do, told in `connection.start`. RabbitMQ's `direct_reply_to` is not among it.
+const CAPABILITIES: [&str; 8] = [
     "authentication_failure_close",
     "basic.nack",
     "connection.blocked",
     "consumer_cancel_notify",
     "consumer_priorities",
-    "direct_reply_to",
     "exchange_exchange_bindings",
     "per_consumer_qos",
     "publisher_confirms",
