@@ -81,9 +81,11 @@ export async function publish(
 /** Reads what `GET /api/overview` answered. */
 export function readOverview(value: unknown): Overview | undefined {
   const all = record(value);
-  const version = all.product_version ?? all.rabbitmq_version;
+  const own = all.hopwire_version;
+  const version = own ?? all.product_version ?? all.rabbitmq_version;
   if (typeof version !== 'string') return undefined;
-  const product = typeof all.product_name === 'string' ? all.product_name : 'RabbitMQ';
+  const named = typeof all.product_name === 'string' ? all.product_name : 'RabbitMQ';
+  const product = own === undefined ? named : 'Hopwire';
   const stats = record(all.message_stats);
   const rate = (name: string): number => number(record(stats[`${name}_details`]).rate);
   return {
