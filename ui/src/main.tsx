@@ -10,7 +10,12 @@ import './style/base.css';
 import './style/page.css';
 import './style/pane.css';
 import './style/frames.css';
-import './style/scenarios.css';
+import './style/composer.css';
+import './style/notifications.css';
+import './style/presence.css';
+import './style/chat.css';
+import './style/dashboard.css';
+import './style/editing.css';
 import './style/backend.css';
 
 import { App } from './app';

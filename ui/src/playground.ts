@@ -71,7 +71,11 @@ export class Playground {
   }
 
   /** Takes one pane's settings, and those of both; connects anew. */
-  async apply(side: Side, pane: PaneSettings, shared: { url: string; vhost: string }): Promise<void> {
+  async apply(
+    side: Side,
+    pane: PaneSettings,
+    shared: { url: string; vhost: string },
+  ): Promise<void> {
     const [a, b] = this.settings.value.panes;
     const panes: Settings['panes'] = side === 'a' ? [pane, b] : [a, pane];
     const settings = { ...shared, panes };

@@ -61,7 +61,9 @@ export function BackendBox({ playground }: { playground: Playground }) {
         </div>
         <pre tabIndex={0} aria-label={`${language} code`}>
           <code>
-            {highlight(code).map(({ text, kind }) => (kind ? <span class={`code-${kind}`}>{text}</span> : text))}
+            {highlight(code).map(({ text, kind }) =>
+              kind ? <span class={`code-${kind}`}>{text}</span> : text,
+            )}
           </code>
         </pre>
       </div>

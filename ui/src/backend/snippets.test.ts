@@ -58,7 +58,11 @@ test('only the passcode that everybody knows is shown', () => {
 test('highlighting changes no letter', () => {
   for (const language of LANGUAGES) {
     const code = snippet(language, sampleOf('editing', 'exchanges', 'ada'), target);
-    expect(highlight(code).map(({ text }) => text).join('')).toBe(code);
+    expect(
+      highlight(code)
+        .map(({ text }) => text)
+        .join(''),
+    ).toBe(code);
   }
   expect(highlight('$a = 7; # note')).toEqual([
     { text: '$a', kind: 'variable' },

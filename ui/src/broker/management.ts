@@ -29,7 +29,10 @@ export interface Declared {
 /** How long an answer may take, in milliseconds. */
 const TIMEOUT_MS = 5000;
 
-/** `GET /api/overview`, or nothing if that cannot be had. Paths are relative: a prefix may stand before. */
+/**
+ * `GET /api/overview`, or nothing if that cannot be had. Here as everywhere the path is relative:
+ * a prefix may stand before the page.
+ */
 export async function overview(who: Login): Promise<Overview | undefined> {
   try {
     const answer = await ask('GET', 'api/overview', who);

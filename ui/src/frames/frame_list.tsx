@@ -134,18 +134,29 @@ function Rows({ frames, isPaused }: { frames: readonly LoggedFrame[]; isPaused: 
     >
       {frames.length === 0 && <li class="frames-empty">No frames here.</li>}
       {frames.map((logged) => (
-        <Row key={logged.number} logged={logged} />
+        <Row key={logged.number} logged={logged} onOpen={() => (isAtEnd.current = false)} />
       ))}
     </ol>
   );
 }
 
-function Row({ logged: { direction, time, frame } }: { logged: LoggedFrame }) {
+function Row(properties: { logged: LoggedFrame; onOpen: () => void }) {
+  const { logged, onOpen } = properties;
+  const { direction, time, frame } = logged;
   const [isOpen, setOpen] = useState(false);
+  const row = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (isOpen) row.current?.scrollIntoView({ block: 'nearest' });
+  }, [isOpen]);
+  const toggle = (): void => {
+    // Who reads a frame does not want it to move away.
+    if (!isOpen) onOpen();
+    setOpen(!isOpen);
+  };
   const command = commandOf(frame);
   return (
-    <li class={`frame frame-${direction} command-${command.toLowerCase()}`}>
-      <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+    <li class={`frame frame-${direction} command-${command.toLowerCase()}`} ref={row}>
+      <button type="button" aria-expanded={isOpen} onClick={toggle}>
         <time>{clock(time)}</time>
         <span class="frame-arrow">
           <Icon name={direction === 'out' ? 'up' : 'down'} size={13} />

@@ -2,8 +2,9 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 
-import { defaultUrl, isUser } from '../store/settings';
+import { defaults, isUser } from '../store/settings';
 
+import type { PeerSettings } from '../peer/peer';
 import type { Pane, Playground } from '../playground';
 
 export function SettingsDialog(properties: {
@@ -18,41 +19,29 @@ export function SettingsDialog(properties: {
   const [complaint, setComplaint] = useState('');
   useEffect(() => dialog.current?.showModal(), []);
 
-  const field = (key: keyof typeof fields, label: string, hint = '') => {
-    const common = {
-      name: key,
-      value: fields[key],
-      autocomplete: 'off',
-      spellcheck: false,
-      onInput: (event: { currentTarget: HTMLInputElement }) =>
-        setFields({ ...fields, [key]: event.currentTarget.value }),
-    };
-    return (
-      <label class="field">
-        <span>{label}</span>
-        {key === 'passcode' ? (
-          <input type="password" {...common} />
-        ) : (
-          <input type="text" {...common} />
-        )}
-        {hint && <small>{hint}</small>}
-      </label>
-    );
-  };
+  const field = (name: keyof PeerSettings, label: string, hint = '') => (
+    <Field
+      name={name}
+      label={label}
+      hint={hint}
+      value={fields[name]}
+      onInput={(value) => setFields({ ...fields, [name]: value })}
+    />
+  );
 
   const submit = (event: Event): void => {
     event.preventDefault();
+    const found = complaintAbout(fields, other.user);
+    setComplaint(found);
+    if (found) return;
     const { url, vhost, login, passcode, user } = fields;
-    if (!/^wss?:\/\/./.test(url)) {
-      setComplaint('The address begins with ws:// or wss://.');
-    } else if (!isUser(user)) {
-      setComplaint('A user is 1 to 64 letters, digits, “_” or “-”: it is a word of a routing key.');
-    } else if (user === other.user) {
-      setComplaint(`The other pane is “${user}” already.`);
-    } else {
-      onClose();
-      void playground.apply(side, { login, passcode, user }, { url, vhost });
-    }
+    onClose();
+    void playground.apply(side, { login, passcode, user }, { url, vhost });
+  };
+  const reset = (): void => {
+    const { url, vhost, panes } = defaults(location.hostname);
+    const { login, passcode } = panes[0];
+    setFields({ ...fields, url, vhost, login, passcode });
   };
 
   return (
@@ -74,19 +63,7 @@ export function SettingsDialog(properties: {
           </p>
         )}
         <div class="dialog-buttons">
-          <button
-            type="button"
-            class="button quiet"
-            onClick={() =>
-              setFields({
-                ...fields,
-                url: defaultUrl(location.hostname),
-                vhost: '/',
-                login: 'guest',
-                passcode: 'guest',
-              })
-            }
-          >
+          <button type="button" class="button quiet" onClick={reset}>
             Defaults
           </button>
           <span class="spring" />
@@ -99,5 +76,42 @@ export function SettingsDialog(properties: {
         </div>
       </form>
     </dialog>
+  );
+}
+
+/** What is wrong with the settings; nothing if they can be tried. */
+function complaintAbout({ url, user }: PeerSettings, other: string): string {
+  if (!/^wss?:\/\/./.test(url)) return 'The address begins with ws:// or wss://.';
+  if (!isUser(user)) {
+    return 'A user is 1 to 64 letters, digits, “_” or “-”: it is a word of a routing key.';
+  }
+  return user === other ? `The other pane is “${other}” already.` : '';
+}
+
+function Field(properties: {
+  name: keyof PeerSettings;
+  label: string;
+  hint: string;
+  value: string;
+  onInput: (value: string) => void;
+}) {
+  const { name, label, hint, value, onInput } = properties;
+  const common = {
+    name,
+    value,
+    autocomplete: 'off',
+    spellcheck: false,
+    onInput: (event: { currentTarget: HTMLInputElement }) => onInput(event.currentTarget.value),
+  };
+  return (
+    <label class="field">
+      <span>{label}</span>
+      {name === 'passcode' ? (
+        <input type="password" {...common} />
+      ) : (
+        <input type="text" {...common} />
+      )}
+      {hint && <small>{hint}</small>}
+    </label>
   );
 }

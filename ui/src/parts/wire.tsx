@@ -62,7 +62,11 @@ function spark(
     `translate(${width / 2}px, ${middle}px)`,
   ];
   // The broker takes its time only on the screen: what goes out is seen before what comes in.
-  const timing = { duration: HOP_MS, easing: 'ease-in-out', delay: direction === 'in' ? HOP_MS : 0 };
+  const timing = {
+    duration: HOP_MS,
+    easing: 'ease-in-out',
+    delay: direction === 'in' ? HOP_MS : 0,
+  };
   const frames = [0, 0.12, 1].map((offset, index) => ({ transform: path[index] ?? '', offset }));
   const animation = dot.animate(frames, {
     ...timing,

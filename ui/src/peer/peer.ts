@@ -65,6 +65,8 @@ export class Peer {
   readonly #ids = new Set<string>();
   #client: HopwireClient | undefined;
   #socket: WebSocket | undefined;
+  /** Whether the trouble shown is about something that was asked of a working connection. */
+  #isRefused = false;
   #addressing: Addressing = 'exchanges';
 
   constructor(readonly settings: PeerSettings) {}
@@ -103,6 +105,9 @@ export class Peer {
       vhost,
       login,
       passcode,
+      // RabbitMQ puts every body into text frames unless told otherwise, and a browser closes a
+      // connection whose text is not UTF-8. It also makes the frames readable.
+      compressAbove: false,
       reconnect: { initialMs: RETRY_MS, factor: 1, jitter: 0 },
       webSocketFactory: (address, protocols) => this.#open(address, protocols),
       onFrame: (direction, frame) => this.#see(direction, frame),
@@ -143,6 +148,7 @@ export class Peer {
 
   /** Shows a trouble, or with nothing takes it away. */
   report(trouble?: Trouble): void {
+    if (!trouble) this.#isRefused = false;
     this.#tell({ trouble });
   }
 
@@ -202,6 +208,7 @@ export class Peer {
       this.#tell({ latencyMs: this.#latency.medianMs });
     }
     if (direction === 'in' && frame.command === 'ERROR') {
+      this.#isRefused = this.isConnected;
       this.report(explainError(frame.headers.message ?? '', frame.body));
     }
   }
@@ -212,9 +219,9 @@ export class Peer {
     const retryAt = state === 'waiting' ? Date.now() + RETRY_MS : undefined;
     if (state !== 'connected') this.#latency.reset();
     if (state === 'closed') this.#client = undefined;
-    const { trouble } = this.connection.value;
-    // What was said about a lost connection is over once there is one.
-    const isOver = state === 'connected' && trouble?.remedy === 'none';
+    // What was said about a lost or refused connection is over once there is one. What the broker
+    // refused on one stays to be read: the connection after it comes by itself.
+    const isOver = state === 'connected' && !this.#isRefused;
     this.#tell({ state, retryAt, ...(isOver ? { trouble: undefined } : {}) });
     if (wasConnected !== this.isConnected) this.#turned();
   }

@@ -64,7 +64,8 @@ const RULES: readonly Rule[] = [
     }),
   },
   {
-    pattern: /(?:access_refused|access refused)[^]*?(read|write|configure) access to (.+?) in vhost/i,
+    pattern:
+      /(?:access_refused|access refused)[^]*?(read|write|configure) access to (.+?) in vhost/i,
     explain: ([, right, what]) => ({
       title: `This user may not ${right} ${what}`,
       advice: `Give the user the ${right} right on it, or log in as somebody who has it.`,

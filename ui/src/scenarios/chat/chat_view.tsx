@@ -50,7 +50,9 @@ function Talk({ pane, line }: { pane: Pane; line: Line }) {
     <ol class="talk" ref={list} aria-live="polite" tabIndex={0} aria-label="Conversation">
       {messages.length === 0 && typing.length === 0 && (
         <li class="empty">
-          {line === 'lobby' ? 'Everybody reads what is said here.' : `Only ${other.name} reads this.`}
+          {line === 'lobby'
+            ? 'Everybody reads what is said here.'
+            : `Only ${other.name} reads this.`}
         </li>
       )}
       {messages.map((message, index) => (

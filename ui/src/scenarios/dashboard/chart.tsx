@@ -20,6 +20,9 @@ export interface ChartSpec {
   readonly threshold?: number;
 }
 
+/** Below this width, in pixels, only one time is written below a chart. */
+const NARROW = 230;
+
 export function Chart({ series, spec }: { series: Readable<Series>; spec: ChartSpec }) {
   const host = useRef<HTMLDivElement>(null);
 
@@ -92,7 +95,7 @@ function draw(host: HTMLElement, spec: ChartSpec, series: Series): uPlot {
         grid: { show: false },
         splits: (self) => {
           const end = self.scales.x?.max ?? 0;
-          return [end - 45, end - 30, end - 15];
+          return self.width < NARROW ? [end - 30] : [end - 45, end - 30, end - 15];
         },
         values: (self, splits) =>
           splits.map((at) => `−${Math.round((self.scales.x?.max ?? 0) - at)} s`),

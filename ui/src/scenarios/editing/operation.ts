@@ -62,7 +62,7 @@ export function shifted(position: number, steps: readonly Step[]): number {
   return position;
 }
 
-/** Where a caret stood before the steps; one inside of what they inserted stood where that begins. */
+/** Where a caret stood before the steps; inside what they inserted, it stood where that begins. */
 export function unshifted(position: number, steps: readonly Step[]): number {
   for (const step of steps.toReversed()) {
     if (step.kind === 'delete') {

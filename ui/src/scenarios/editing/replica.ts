@@ -138,7 +138,9 @@ export class Replica {
     this.#heard = undefined;
     const before = this.text;
     const again = this.#repeat(heard);
-    const send = heard.flatMap((body) => [...this.#receiveOperation(body, 'whatever is missing').send]);
+    const send = heard.flatMap((body) => [
+      ...this.#receiveOperation(body, 'whatever is missing').send,
+    ]);
     return { send: [...again, ...send], steps: difference(before, this.text) };
   }
 

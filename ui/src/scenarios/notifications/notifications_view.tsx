@@ -84,9 +84,7 @@ function Inbox({ notifications }: { notifications: Notifications }) {
   return (
     <div class="inbox">
       <div class="list-head">
-        <h3>
-          Inbox {unread > 0 && <span class="badge">{unread}</span>}
-        </h3>
+        <h3>Inbox {unread > 0 && <span class="badge">{unread}</span>}</h3>
         {unread > 0 && (
           <button type="button" class="link" onClick={() => notifications.readAll()}>
             Mark all read
@@ -128,7 +126,13 @@ function Item({ item, onRead }: { item: Notification; onRead: () => void }) {
         </p>
       </div>
       {!isRead && (
-        <button type="button" class="tool" onClick={onRead} aria-label="Mark read" title="Mark read">
+        <button
+          type="button"
+          class="tool"
+          onClick={onRead}
+          aria-label="Mark read"
+          title="Mark read"
+        >
           <Icon name="check" size={16} />
         </button>
       )}

@@ -56,7 +56,8 @@ export class Presence {
   leave(): void {
     const { user } = this.#peer;
     const body = envelope('offline', { user });
-    if (this.#peer.isConnected) this.#peer.publish('presence', `user.${user}`, body).catch(() => {});
+    if (this.#peer.isConnected)
+      this.#peer.publish('presence', `user.${user}`, body).catch(() => {});
   }
 
   #turned(isConnected: boolean): void {

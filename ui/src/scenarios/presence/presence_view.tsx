@@ -71,7 +71,9 @@ export function PresenceView({ pane, playground }: { pane: Pane; playground: Pla
 function PersonRow(properties: { person: Person; tint: string; isSelf: boolean }) {
   const { person, tint, isSelf } = properties;
   const { name, isOnline, activity, since } = person;
-  const dot = isOnline ? `dot-${activity === 'busy' || activity === 'idle' ? activity : 'on'}` : 'dot-off';
+  const dot = isOnline
+    ? `dot-${activity === 'busy' || activity === 'idle' ? activity : 'on'}`
+    : 'dot-off';
   return (
     <li class={`person ${isOnline ? '' : 'is-off'}`} data-testid={`person-${person.user}`}>
       <Avatar name={name} tint={tint} dot={dot} />

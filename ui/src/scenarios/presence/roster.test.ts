@@ -44,7 +44,8 @@ test('the online come first, then the alphabet', () => {
 
 test('the list is bounded', () => {
   let roster = nobody;
-  for (let n = 0; n <= PEOPLE_MAX; n += 1) roster = hear(roster, { kind: 'online', user: `u${n}` }, n);
+  for (let n = 0; n <= PEOPLE_MAX; n += 1)
+    roster = hear(roster, { kind: 'online', user: `u${n}` }, n);
   expect(roster.size).toBe(PEOPLE_MAX);
   expect(roster.has('u0')).toBe(false);
 });
