@@ -337,3 +337,10 @@ impl Session for Boxed {
         self.0.wrote(now);
     }
 }
+
+#[test]
+fn an_idle_connection_of_either_protocol_takes_less_than_a_kibibyte() {
+    let stomp = size_of::<Driver<TcpStream, crate::stomp::StompSession>>();
+    let amqp = size_of::<Driver<TcpStream, crate::amqp::AmqpSession>>();
+    assert!(stomp < 1024 && amqp < 1024, "{stomp} {amqp}");
+}
