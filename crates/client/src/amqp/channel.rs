@@ -139,7 +139,12 @@ impl Channel {
             let room = self.shared.has_room.notified();
             let mut room = std::pin::pin!(room);
             room.as_mut().enable();
-            if self.shared.lock().output.len() < OUTPUT_BYTES_MAX {
+            let has_room = {
+                let state = self.shared.lock();
+                // What is not written when the connection ends never will be.
+                state.end.is_some() || state.output.len() < OUTPUT_BYTES_MAX
+            };
+            if has_room {
                 break;
             }
             room.await;

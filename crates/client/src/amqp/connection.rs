@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use wire::amqp::decode;
 use wire::amqp::encoder::{encode_heartbeat, encode_method};
 use wire::amqp::method::{channel, connection};
@@ -163,9 +163,11 @@ fn take_frames(shared: &Shared, input: &mut Vec<u8>, frame_bytes_max: u32) -> Re
     result
 }
 
-/// Writes what there is, all of it at once; a heart-beat after half an interval of silence.
+/// Writes what there is, all of it at once; a heart-beat after half an interval in which nothing was
+/// written, whatever was read meanwhile.
 async fn write(shared: Arc<Shared>, mut writer: OwnedWriteHalf, heartbeat: Option<Duration>) {
-    let silence = heartbeat.map_or(Duration::MAX, |heartbeat| heartbeat / 2);
+    let silence = heartbeat.map(|heartbeat| heartbeat / 2);
+    let mut written_at = Instant::now();
     let mut batch = Vec::new();
     loop {
         let is_ended = {
@@ -180,10 +182,20 @@ async fn write(shared: Arc<Shared>, mut writer: OwnedWriteHalf, heartbeat: Optio
                 return;
             }
             batch.clear();
-        } else if is_ended {
+            written_at = Instant::now();
+            continue;
+        }
+        if is_ended {
             return;
-        } else if timeout(silence, shared.has_output.notified()).await.is_err() {
-            encode_heartbeat(&mut shared.lock().output);
+        }
+        match silence {
+            None => shared.has_output.notified().await,
+            Some(silence) => {
+                let has_output = timeout_at(written_at + silence, shared.has_output.notified());
+                if has_output.await.is_err() {
+                    encode_heartbeat(&mut shared.lock().output);
+                }
+            }
         }
     }
 }
