@@ -7,6 +7,7 @@ pub mod frame;
 pub mod header;
 pub mod method;
 pub mod protocol_header;
+pub mod raw;
 pub mod reply_code;
 pub mod sasl;
 

@@ -159,33 +159,32 @@ pub(super) fn missing(command: &str) -> Complaint {
 ///
 /// Source: RabbitMQ: `/`, `%` and everything but printable ASCII is percent-encoded; the exchange
 /// behind `/topic/` is `amq.topic` whatever is configured.
-pub(super) fn append_destination(out: &mut Vec<u8>, exchange: &str, key: &[u8]) {
+pub(super) fn append_destination(out: &mut impl Extend<u8>, exchange: &str, key: &[u8]) {
+    let mut put = |text: &[u8]| out.extend(text.iter().copied());
     match exchange {
-        "" => out.extend_from_slice(b"/queue/"),
-        "amq.topic" => out.extend_from_slice(b"/topic/"),
+        "" => put(b"/queue/"),
+        "amq.topic" => put(b"/topic/"),
         name => {
-            out.extend_from_slice(b"/exchange/");
-            encode(out, name.as_bytes());
+            put(b"/exchange/");
+            encode(name.as_bytes(), &mut put);
             if key.is_empty() {
                 return;
             }
-            out.push(b'/');
+            put(b"/");
         }
     }
-    encode(out, key);
+    encode(key, &mut put);
 }
 
-fn encode(out: &mut Vec<u8>, part: &[u8]) {
+fn encode(part: &[u8], put: &mut impl FnMut(&[u8])) {
+    let digit = |value: u8| match value {
+        0..10 => b'0' + value,
+        _ => b'A' + (value - 10),
+    };
     for &byte in part {
         match byte {
-            b'/' | b'%' | ..0x20 | 0x80.. => {
-                let digit = |value: u8| match value {
-                    0..10 => b'0' + value,
-                    _ => b'A' + (value - 10),
-                };
-                out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-            }
-            _ => out.push(byte),
+            b'/' | b'%' | ..0x20 | 0x80.. => put(&[b'%', digit(byte >> 4), digit(byte & 15)]),
+            _ => put(&[byte]),
         }
     }
 }

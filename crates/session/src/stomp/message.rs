@@ -7,7 +7,12 @@
 //! RabbitMQ writes `destination` before `message-id`; the order means nothing to clients, and here
 //! the tail can begin with it.
 
-use model::{FieldValue, Message, Properties};
+use std::borrow::Cow;
+
+use model::Message;
+use smallvec::SmallVec;
+use wire::amqp::PROPERTY_CODEC;
+use wire::amqp::raw::{RawProperties, RawValue, entries};
 use wire::stomp::FrameWriter;
 
 use super::destination::append_destination;
@@ -22,56 +27,62 @@ pub(super) fn prepare_tail(message: &Message) {
 
 fn render(message: &Message) -> Box<[u8]> {
     let mut out = Vec::with_capacity(HEADERS_BYTES + message.body().len());
-    let mut destination = Vec::with_capacity(HEADERS_BYTES);
+    let mut destination = SmallVec::<[u8; HEADERS_BYTES]>::new();
     append_destination(&mut destination, message.exchange().as_str(), message.routing_key());
     let mut frame = FrameWriter::tail(&mut out).header("destination", &destination);
+    let bytes = property_bytes(message);
     // A session lets no message in whose properties cannot be read.
-    let properties = message.properties().unwrap_or_default();
-    for (name, value) in properties.headers.iter().flat_map(|table| table.iter()) {
-        let name = name.as_bytes();
+    let properties = RawProperties::parse(&bytes).unwrap_or_default();
+    for (name, value) in properties.headers.into_iter().flat_map(entries) {
         if name == b"content-length" {
             continue;
         }
         frame = match value {
-            FieldValue::LongString(text) => frame.header(name, text),
-            FieldValue::I32(number) => frame.header(name, number.to_string()),
-            FieldValue::I64(number) => frame.header(name, number.to_string()),
-            _ => frame,
+            RawValue::Text(text) => frame.header(name, text),
+            RawValue::I32(number) => frame.header(name, number.to_string()),
+            RawValue::I64(number) => frame.header(name, number.to_string()),
+            RawValue::Other => frame,
         };
     }
     write_properties(frame, &properties).finish(message.body());
     out.into()
 }
 
+/// The properties in AMQP's format, whatever format the message came in.
+fn property_bytes(message: &Message) -> Cow<'_, [u8]> {
+    match std::ptr::eq(message.codec(), &PROPERTY_CODEC) {
+        true => Cow::Borrowed(message.property_bytes()),
+        false => Cow::Owned((PROPERTY_CODEC.encode)(&message.properties().unwrap_or_default())),
+    }
+}
+
 /// Writes the properties in the order of RabbitMQ's table, last first.
-fn write_properties<'a>(frame: FrameWriter<'a>, properties: &Properties) -> FrameWriter<'a> {
-    let text = |frame: FrameWriter<'a>, name: &str, value: &Option<model::ShortString>| match value
-    {
-        Some(value) => frame.header(name, value.as_bytes()),
+fn write_properties<'a>(frame: FrameWriter<'a>, properties: &RawProperties<'_>) -> FrameWriter<'a> {
+    let text = |frame: FrameWriter<'a>, name: &str, value: &Option<Cow<'_, [u8]>>| match value {
+        Some(value) => frame.header(name, value),
+        None => frame,
+    };
+    let number = |frame: FrameWriter<'a>, name: &str, value: Option<u64>| match value {
+        Some(value) => frame.number(name, value),
         None => frame,
     };
     let frame = text(frame, "app-id", &properties.app_id);
     let frame = text(frame, "user-id", &properties.user_id);
-    let mut frame = text(frame, "type", &properties.message_type);
-    if let Some(timestamp) = properties.timestamp {
-        frame = frame.number("timestamp", timestamp);
-    }
+    let frame = text(frame, "type", &properties.message_type);
+    let frame = number(frame, "timestamp", properties.timestamp);
     let frame = text(frame, "amqp-message-id", &properties.message_id);
     let mut frame = text(frame, "expiration", &properties.expiration);
     if let Some(reply_to) = &properties.reply_to {
-        frame = match is_destination(reply_to.as_bytes()) {
-            true => frame.header("reply-to", reply_to.as_bytes()),
-            false => frame.header("reply-to", [b"/reply-queue/", reply_to.as_bytes()].concat()),
+        frame = match is_destination(reply_to) {
+            true => frame.header("reply-to", reply_to),
+            false => frame.header("reply-to", [b"/reply-queue/", &**reply_to].concat()),
         };
     }
-    let mut frame = text(frame, "correlation-id", &properties.correlation_id);
-    if let Some(priority) = properties.priority {
-        frame = frame.number("priority", priority.into());
-    }
-    frame = match properties.delivery_mode {
-        None => frame,
+    let frame = text(frame, "correlation-id", &properties.correlation_id);
+    let frame = number(frame, "priority", properties.priority.map(u64::from));
+    let frame = match properties.delivery_mode {
         Some(2) => frame.header("persistent", "true"),
-        Some(other) => frame.number("persistent", other.into()),
+        other => number(frame, "persistent", other.map(u64::from)),
     };
     let frame = text(frame, "content-encoding", &properties.content_encoding);
     text(frame, "content-type", &properties.content_type)

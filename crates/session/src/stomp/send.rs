@@ -2,19 +2,18 @@
 //!
 //! Source: RabbitMQ 4.3; `stomp.md` §3.2 and §4 of the specification sheets.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use model::{
-    ExchangeName, FieldTable, FieldValue, Marks, Message, MessageParts, Properties, Refusal,
-    ShortString,
-};
+use model::{ExchangeName, Marks, Message, MessageParts, Refusal};
 use wire::amqp::PROPERTY_CODEC;
-use wire::amqp::header::encode_properties;
+use wire::amqp::field::RawTable;
+use wire::amqp::raw::{RawProperties, append_text};
 use wire::stomp::Frame;
 
 use super::destination::{Destination, missing, not_for};
 use super::error::Complaint;
-use super::header::integer;
+use super::header::{integer, lossy};
 use super::open::{After, Open};
 use super::queue::{Purpose, Wish};
 use super::reply_to::ReplyTo;
@@ -24,6 +23,9 @@ use crate::action::Actions;
 
 /// The largest `expiration`, in milliseconds: ten years. Source: RabbitMQ.
 const EXPIRATION_MS_MAX: i64 = 315_360_000_000;
+
+/// Room reserved for the properties of an ordinary message, in bytes.
+const PROPERTY_BYTES: usize = 256;
 
 impl Open {
     pub(super) fn send(
@@ -53,8 +55,7 @@ impl Open {
             ReplyTo::Property(reply_to) => Some(reply_to),
             ReplyTo::Pending => return Ok(After::Again),
         };
-        let properties = read_properties(frame, reply_to)?;
-        let message = self.message(exchange, key, &properties, frame.body)?;
+        let message = self.message(exchange, key, reply_to, frame)?;
         let receipt = frame.headers.get("receipt").map(|id| id.as_ref().into());
         match frame.headers.get("transaction") {
             None => self.receipts.publish(message, receipt, actions),
@@ -81,82 +82,81 @@ impl Open {
         &self,
         exchange: ExchangeName,
         key: &[u8],
-        properties: &Properties,
-        body: &[u8],
+        reply_to: Option<Box<[u8]>>,
+        frame: &Frame<'_>,
     ) -> Result<Arc<Message>, Complaint> {
-        let found_bytes = body.len() as u64;
+        let found_bytes = frame.body.len() as u64;
         let max_bytes = self.settings.message_bytes_max;
         if found_bytes > max_bytes {
             return Err(Complaint::refused(&Refusal::MessageTooLarge { found_bytes, max_bytes }));
         }
         let key_bytes = u8::try_from(key.len()).map_err(|_| Complaint::processing())?;
-        let encoded = encode_properties(properties);
-        let mut content = Vec::with_capacity(key.len() + encoded.len() + body.len());
+        let mut content = Vec::with_capacity(key.len() + PROPERTY_BYTES + frame.body.len());
         content.extend_from_slice(key);
-        content.extend_from_slice(&encoded);
-        content.extend_from_slice(body);
+        let marks = append_properties(frame, reply_to, &mut content)?;
+        let property_bytes = u32::try_from(content.len() - key.len());
+        content.extend_from_slice(frame.body);
         Ok(Arc::new(Message::new(MessageParts {
             exchange,
             content,
             key_bytes,
-            property_bytes: u32::try_from(encoded.len()).map_err(|_| Complaint::processing())?,
+            property_bytes: property_bytes.map_err(|_| Complaint::processing())?,
             codec: &PROPERTY_CODEC,
-            marks: marks(properties)?,
+            marks,
         })))
     }
 }
 
-fn marks(properties: &Properties) -> Result<Marks, Complaint> {
-    let has = |table: &FieldTable, name| table.get(name).is_some();
-    Ok(Marks {
-        is_persistent: properties.delivery_mode == Some(2),
-        has_user_id: properties.user_id.is_some(),
-        has_sender_selected: properties
-            .headers
-            .as_ref()
-            .is_some_and(|table| has(table, "CC") || has(table, "BCC")),
-        priority: properties.priority,
-        expiration_ms: properties.expiration.as_ref().map(expiration_ms).transpose()?,
-        ..Marks::default()
-    })
-}
-
 /// Turns headers into properties; every header that is none becomes an entry of the headers table,
 /// control headers such as `receipt` included.
-fn read_properties(
+fn append_properties(
     frame: &Frame<'_>,
     reply_to: Option<Box<[u8]>>,
-) -> Result<Properties, Complaint> {
-    let mut properties = Properties::default();
-    let mut table = FieldTable::new();
+    out: &mut Vec<u8>,
+) -> Result<Marks, Complaint> {
+    let mut properties = RawProperties { reply_to: reply_to.map(owned), ..Default::default() };
+    let mut marks = Marks::default();
+    let mut table = Vec::with_capacity(PROPERTY_BYTES);
     for header in &frame.headers {
         let value = header.value();
-        let text = || short(&value).map(Some);
         match header.raw_name {
             b"destination" | b"reply-to" => {}
-            b"content-type" => properties.content_type = text()?,
-            b"content-encoding" => properties.content_encoding = text()?,
+            b"content-type" => properties.content_type = Some(value),
+            b"content-encoding" => properties.content_encoding = Some(value),
             b"persistent" => {
-                properties.delivery_mode = matches!(&*value, b"true" | b"True").then_some(2);
+                marks.is_persistent = matches!(&*value, b"true" | b"True");
+                properties.delivery_mode = marks.is_persistent.then_some(2);
             }
             b"priority" => properties.priority = Some(priority(&value)?),
-            b"correlation-id" => properties.correlation_id = text()?,
-            b"expiration" => properties.expiration = text()?,
-            b"amqp-message-id" => properties.message_id = text()?,
+            b"correlation-id" => properties.correlation_id = Some(value),
+            b"expiration" => {
+                marks.expiration_ms = Some(expiration_ms(&value)?);
+                properties.expiration = Some(value);
+            }
+            b"amqp-message-id" => properties.message_id = Some(value),
             b"timestamp" => properties.timestamp = Some(timestamp(&value)?),
-            b"type" => properties.message_type = text()?,
-            b"user-id" => properties.user_id = text()?,
-            b"app-id" => properties.app_id = text()?,
-            _ => table.push(short(&header.name())?, FieldValue::string(value)),
+            b"type" => properties.message_type = Some(value),
+            b"user-id" => properties.user_id = Some(value),
+            b"app-id" => properties.app_id = Some(value),
+            name => {
+                marks.has_sender_selected |= matches!(name, b"CC" | b"BCC");
+                append_text(&header.name(), &value, &mut table)
+                    .map_err(|_| Complaint::processing())?;
+            }
         }
     }
-    properties.reply_to = reply_to.map(|reply_to| short(&reply_to)).transpose()?;
-    properties.headers = (!table.is_empty()).then_some(table);
-    Ok(properties)
+    marks.priority = properties.priority;
+    marks.has_user_id = properties.user_id.is_some();
+    if !table.is_empty() {
+        let table = RawTable::parse(&table).map_err(|_| Complaint::processing())?;
+        properties.headers = Some(table);
+    }
+    properties.encode(out).map_err(|_| Complaint::processing())?;
+    Ok(marks)
 }
 
-fn short(text: &[u8]) -> Result<ShortString, Complaint> {
-    ShortString::parse(text).map_err(|_| Complaint::processing())
+fn owned(text: Box<[u8]>) -> Cow<'static, [u8]> {
+    Cow::Owned(text.into())
 }
 
 /// RabbitMQ keeps any whole number here; an octet is what it can be on the wire.
@@ -172,8 +172,8 @@ fn timestamp(value: &[u8]) -> Result<u64, Complaint> {
 
 /// Reads an `expiration`: RabbitMQ refuses what is no number of milliseconds, and ends the
 /// connection.
-fn expiration_ms(found: &ShortString) -> Result<u64, Complaint> {
-    let text = found.to_str_lossy();
+fn expiration_ms(found: &[u8]) -> Result<u64, Complaint> {
+    let text = lossy(found);
     let refuse = |reason: String| {
         let found = text.as_ref().into();
         Complaint::refused(&Refusal::InvalidExpiration { found, reason: reason.into() })

@@ -95,7 +95,8 @@ impl<'a> RawTable<'a> {
     }
 }
 
-fn skip_value(reader: &mut Reader<'_>, depth: usize) -> Result<(), FieldError> {
+/// Reads a value's tag and skips the value.
+pub(super) fn skip_value(reader: &mut Reader<'_>, depth: usize) -> Result<(), FieldError> {
     let bytes = match reader.u8()? {
         b't' | b'b' | b'B' => 1,
         b's' | b'u' => 2,

@@ -27,35 +27,35 @@ pub const NO_PROPERTIES: [u8; 2] = [0, 0];
 /// The `delivery-mode` of a persistent message.
 const PERSISTENT: u8 = 2;
 
-const CONTENT_TYPE: u16 = 1 << 15;
-const CONTENT_ENCODING: u16 = 1 << 14;
-const HEADERS: u16 = 1 << 13;
-const DELIVERY_MODE: u16 = 1 << 12;
-const PRIORITY: u16 = 1 << 11;
-const CORRELATION_ID: u16 = 1 << 10;
-const REPLY_TO: u16 = 1 << 9;
-const EXPIRATION: u16 = 1 << 8;
-const MESSAGE_ID: u16 = 1 << 7;
-const TIMESTAMP: u16 = 1 << 6;
-const TYPE: u16 = 1 << 5;
-const USER_ID: u16 = 1 << 4;
-const APP_ID: u16 = 1 << 3;
-const CLUSTER_ID: u16 = 1 << 2;
+pub(super) const CONTENT_TYPE: u16 = 1 << 15;
+pub(super) const CONTENT_ENCODING: u16 = 1 << 14;
+pub(super) const HEADERS: u16 = 1 << 13;
+pub(super) const DELIVERY_MODE: u16 = 1 << 12;
+pub(super) const PRIORITY: u16 = 1 << 11;
+pub(super) const CORRELATION_ID: u16 = 1 << 10;
+pub(super) const REPLY_TO: u16 = 1 << 9;
+pub(super) const EXPIRATION: u16 = 1 << 8;
+pub(super) const MESSAGE_ID: u16 = 1 << 7;
+pub(super) const TIMESTAMP: u16 = 1 << 6;
+pub(super) const TYPE: u16 = 1 << 5;
+pub(super) const USER_ID: u16 = 1 << 4;
+pub(super) const APP_ID: u16 = 1 << 3;
+pub(super) const CLUSTER_ID: u16 = 1 << 2;
 
 /// A property list being walked: the flags, and the values not yet read.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     flags: u16,
     values: Reader<'a>,
 }
 
 impl<'a> Walk<'a> {
-    fn start(bytes: &'a [u8]) -> Result<Self, PropertyError> {
+    pub(super) fn start(bytes: &'a [u8]) -> Result<Self, PropertyError> {
         let mut values = Reader::new(bytes);
         let flags = values.u16().map_err(truncated)?;
         Ok(Self { flags, values })
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         flag: u16,
         read: impl FnOnce(&mut Reader<'a>) -> Result<T, Truncated>,
@@ -66,7 +66,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn short(&mut self, flag: u16) -> Result<Option<&'a [u8]>, PropertyError> {
+    pub(super) fn short(&mut self, flag: u16) -> Result<Option<&'a [u8]>, PropertyError> {
         self.read(flag, Reader::short_slice)
     }
 
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
         bytes.map(ShortString::parse).transpose().map_err(|_| PropertyError::Truncated)
     }
 
-    fn end(self) -> Result<(), PropertyError> {
+    pub(super) fn end(self) -> Result<(), PropertyError> {
         match self.values.rest().len() {
             0 => Ok(()),
             bytes => Err(PropertyError::Trailing(bytes)),
