@@ -44,13 +44,15 @@ pub(super) struct Open {
     leaving: Option<Leaving>,
 }
 
-/// Why a session ends in good order.
+/// Why a session takes no more frames, and what it says at the end.
 #[derive(Debug)]
 enum Leaving {
     /// DISCONNECT, with the receipt it asked for.
     Disconnect { receipt: Option<Box<[u8]>> },
-    /// The node goes down.
-    GoingDown,
+    /// A frame that cannot be answered otherwise.
+    Fatal(Complaint),
+    /// There is nothing to say.
+    Silent(Close),
 }
 
 /// An answer that the engine owes.
@@ -166,9 +168,14 @@ impl Open {
         }
     }
 
-    /// Ends in good order: receipts that are owed still leave.
-    pub(super) fn shut_down(&mut self) {
-        self.leaving.get_or_insert(Leaving::GoingDown);
+    /// Ends once nothing is owed to the peer: receipts of what came before still leave.
+    pub(super) fn leave(&mut self, close: Close) {
+        self.leaving.get_or_insert(Leaving::Silent(close));
+    }
+
+    /// As [`Self::leave`], with a last word.
+    pub(super) fn leave_with(&mut self, complaint: Complaint) {
+        self.leaving.get_or_insert(Leaving::Fatal(complaint));
     }
 
     /// Notes that the channel is being opened.
@@ -274,7 +281,8 @@ impl Open {
                 }
                 actions.end(Close::Orderly);
             }
-            Some(Leaving::GoingDown) => actions.end(Close::GoingDown),
+            Some(Leaving::Fatal(complaint)) => complaint.tell(actions),
+            Some(Leaving::Silent(close)) => actions.end(close),
         }
     }
 }

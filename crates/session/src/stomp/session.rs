@@ -152,14 +152,33 @@ impl StompSession {
         }
     }
 
+    /// As [`Self::report`] for a frame: what came before it is answered first.
+    fn report_frame(&mut self, outcome: Result<(), Complaint>, actions: &mut Actions) {
+        match (outcome, &mut self.phase) {
+            (Err(complaint), Phase::Open(open)) if complaint.is_fatal() => {
+                open.leave_with(complaint);
+            }
+            (outcome, _) => self.report(outcome, actions),
+        }
+    }
+
     /// The peer's bytes are no frames. Over WebSocket the close frame says so; over TCP, where
     /// RabbitMQ would only close, an ERROR does.
     fn malformed(&mut self, error: &DecodeError, actions: &mut Actions) {
-        self.phase = Phase::Ended;
-        match self.carrier.is_web() {
-            true if error.is_crash() => actions.end(Close::Broken),
-            true => actions.end(Close::Malformed(error.to_string().into())),
-            false => Complaint::fatal("Malformed frame", format!("{error}\n")).tell(actions),
+        let close = match self.carrier.is_web() {
+            true if error.is_crash() => Close::Broken,
+            true => Close::Malformed(error.to_string().into()),
+            false => {
+                let complaint = Complaint::fatal("Malformed frame", format!("{error}\n"));
+                return self.report_frame(Err(complaint), actions);
+            }
+        };
+        match &mut self.phase {
+            Phase::Open(open) => open.leave(close),
+            _ => {
+                self.phase = Phase::Ended;
+                actions.end(close);
+            }
         }
     }
 }
@@ -184,7 +203,7 @@ impl Session for StompSession {
                     if outcome != Ok(false) {
                         taken += consumed;
                     }
-                    self.report(outcome.map(drop), actions);
+                    self.report_frame(outcome.map(drop), actions);
                 }
                 Err(error) => self.malformed(&error, actions),
             }
@@ -238,7 +257,7 @@ impl Session for StompSession {
 
     fn shut_down(&mut self, _now: Instant, actions: &mut Actions) {
         match &mut self.phase {
-            Phase::Open(open) => open.shut_down(),
+            Phase::Open(open) => open.leave(Close::GoingDown),
             _ => actions.end(Close::GoingDown),
         }
     }

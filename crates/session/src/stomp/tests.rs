@@ -4,6 +4,7 @@
 //! words. The engine of these tests says yes to everything unless told otherwise. Random names are
 //! shown as `~`.
 
+mod bent;
 mod connect;
 mod errors;
 mod messages;

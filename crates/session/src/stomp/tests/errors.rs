@@ -26,6 +26,16 @@ fn bytes_that_are_no_frame_end_the_connection() {
 }
 
 #[test]
+fn what_came_before_a_fatal_frame_is_answered_first() {
+    let mut talk = Talk::connected("1.2");
+    talk.holds_back = true;
+    let said = talk.send(b"SEND\ndestination:/topic/k\nreceipt:1\n\nx\0SEND\nabc\n\n\0");
+    assert_eq!(said, "publish \"amq.topic\" k confirmed|x");
+    let last = error("Malformed frame", "{header_no_value,\"abc\"}\n");
+    assert_eq!(talk.release(), format!("RECEIPT receipt-id:1; {last}; closed"));
+}
+
+#[test]
 fn tls_on_a_plain_port_is_closed_without_a_word() {
     assert_eq!(Talk::new().send(b"\x16\x03\x01\x02\x00"), "closed");
 }
