@@ -163,8 +163,8 @@ fn take_frames(shared: &Shared, input: &mut Vec<u8>, frame_bytes_max: u32) -> Re
     result
 }
 
-/// Writes what there is, all of it at once; a heart-beat after half an interval in which nothing was
-/// written, whatever was read meanwhile.
+/// Writes what there is, all of it at once; a heart-beat after half an interval in which nothing
+/// was written, whatever was read meanwhile.
 async fn write(shared: Arc<Shared>, mut writer: OwnedWriteHalf, heartbeat: Option<Duration>) {
     let silence = heartbeat.map(|heartbeat| heartbeat / 2);
     let mut written_at = Instant::now();

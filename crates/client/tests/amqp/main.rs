@@ -62,34 +62,20 @@ fn close(reply_code: u16, reply_text: &str) -> connection::Close<'_> {
     connection::Close { reply_code, reply_text, class_id: 0, method_id: 0 }
 }
 
-/// A paused clock moves on before sockets are looked at; that happens after so many turns at most.
-async fn let_bytes_arrive() {
-    for _ in 0..200 {
-        tokio::task::yield_now().await;
-    }
-}
-
 /// A client that only listens beats, too: what it hears does not count as said.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_that_hears_much_and_says_nothing_beats() {
-    let (_connection, mut server) = pair(Tune { heartbeat_seconds: 10, ..TUNE }).await;
+    let (_connection, mut server) = pair(Tune { heartbeat_seconds: 1, ..TUNE }).await;
     let begun = Instant::now();
-    for beat in 1..=3 {
-        let heard = loop {
-            match timeout(Duration::from_secs(2), server.hear()).await {
-                Ok(heard) => break heard,
-                Err(_) => {
-                    server.say_heartbeat().await;
-                    let_bytes_arrive().await;
-                }
-            }
-            assert!(begun.elapsed() < PATIENCE, "no heart-beat");
-        };
-        assert_eq!(heard, Heard::Heartbeat);
-        // Every half interval; the paused clock may move on before the bytes have come.
-        let range = 5 * beat..=5 * beat + 2;
-        assert!(range.contains(&begun.elapsed().as_secs()), "{beat}: {:?}", begun.elapsed());
-    }
+    let heard = loop {
+        match timeout(Duration::from_millis(100), server.hear()).await {
+            Ok(heard) => break heard,
+            Err(_) => server.say_heartbeat().await,
+        }
+        assert!(begun.elapsed() < PATIENCE, "no heart-beat");
+    };
+    assert_eq!(heard, Heard::Heartbeat);
+    assert!(begun.elapsed() >= Duration::from_millis(400), "after half an interval, not before");
 }
 
 #[tokio::test(start_paused = true)]
