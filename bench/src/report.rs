@@ -54,9 +54,9 @@ pub(crate) fn write(folder: &Path, figures: &[Figure], brokers: &[Broker]) -> Re
 
 const HEAD: &str = "# Performance\n\n\
     Written by `cargo xtask bench`: server and load generator on one machine, brokers taking\n\
-    turns within each round, the median of the rounds. Ratios are the evidence; absolute rates are\n\
-    this machine's. Where less is better (memory), the ratio is turned round, so that more is always\n\
-    better for Hopwire.\n\n";
+    turns within each round, the median of the rounds. Ratios are the evidence; absolute rates\n\
+    are this machine's. Where less is better (memory), the ratio is turned round, so that more is\n\
+    always better for Hopwire.\n\n";
 
 const TAIL: &str = "\nRaw figures: [raw.tsv](performance/raw.tsv).\n\n\
     ![How many times RabbitMQ](performance/ratios.svg)\n\n\

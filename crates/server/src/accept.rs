@@ -102,8 +102,15 @@ async fn serve(
             Driver::stream(stream, session, link, watch).await;
         }
         Protocol::WebStomp => {
-            let _seat = Seat::take(&serving.websockets);
-            let Some(upgraded) = Box::pin(upgraded(stream, serving)).await else { return Ok(()) };
+            let seat = Seat::take(&serving.websockets, serving.websocket_max);
+            let admission = match (serving.shutdown.has_begun(), &seat) {
+                (true, _) => Admission::GoingDown,
+                (false, None) => Admission::Full,
+                (false, Some(_)) => Admission::Open,
+            };
+            let Some(upgraded) = Box::pin(upgraded(stream, admission, serving)).await else {
+                return Ok(());
+            };
             let credentials = forced_credentials(serving, upgraded.authorization.as_deref());
             let carrier = Carrier::WebSocket { credentials };
             let settings = Arc::clone(&serving.stomp);
@@ -115,15 +122,20 @@ async fn serve(
     Ok(())
 }
 
-async fn upgraded(stream: TcpStream, serving: &Serving) -> Option<websocket::Upgraded<TcpStream>> {
-    let is_full =
-        serving.websocket_max.is_some_and(|max| serving.websockets.load(Ordering::Relaxed) > max);
-    let admission = match (serving.shutdown.has_begun(), is_full) {
-        (true, _) => Admission::GoingDown,
-        (false, true) => Admission::Full,
-        (false, false) => Admission::Open,
+/// The WebSocket, unless the request was for something else or the node goes down before it is
+/// whole.
+async fn upgraded(
+    stream: TcpStream,
+    admission: Admission,
+    serving: &Serving,
+) -> Option<websocket::Upgraded<TcpStream>> {
+    let mut watch = serving.shutdown.watch();
+    let upgraded = tokio::select! {
+        biased;
+        upgraded = upgrade(stream, &serving.websocket, admission) => upgraded,
+        () = std::future::poll_fn(|context| watch.poll(context)) => return None,
     };
-    match upgrade(stream, &serving.websocket, admission).await {
+    match upgraded {
         Ok(upgraded) => Some(upgraded),
         Err(error) => {
             tracing::debug!(%error, "no WebSocket");
@@ -151,13 +163,15 @@ fn forced_credentials(serving: &Serving, authorization: Option<&str>) -> Option<
     Some(Credentials { login: part(), passcode: part() })
 }
 
-/// Counts a WebSocket while it is there.
+/// Counts a WebSocket while it is there. Who is refused has no seat, however long it lingers.
 struct Seat<'a>(&'a AtomicU64);
 
 impl<'a> Seat<'a> {
-    fn take(count: &'a AtomicU64) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    /// A seat, unless all `max` are taken.
+    fn take(count: &'a AtomicU64, max: Option<u64>) -> Option<Self> {
+        let one_more = |taken: u64| max.is_none_or(|max| taken < max).then_some(taken + 1);
+        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Self(count))
     }
 }
 

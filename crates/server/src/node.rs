@@ -91,12 +91,15 @@ pub(crate) async fn run(
     };
     tracing::info!(signal = name, connections = engine.connections().len(), "going down");
     shutdown.begin();
-    for task in tasks {
-        // A listener that ended early has nothing more to say.
-        drop(task.await);
-    }
     drop(serving);
-    if tokio::time::timeout(DRAIN_TIMEOUT, all_gone.recv()).await.is_err() {
+    let drain = async {
+        for task in tasks {
+            // A listener that ended early has nothing more to say.
+            drop(task.await);
+        }
+        all_gone.recv().await
+    };
+    if tokio::time::timeout(DRAIN_TIMEOUT, drain).await.is_err() {
         let left = engine.connections().len();
         tracing::warn!(connections = left, "not all connections ended in time");
     }

@@ -4,5 +4,5 @@
 
 mod counters;
 
-pub(crate) use counters::Counters;
 pub use counters::Count;
+pub(crate) use counters::Counters;

@@ -14,5 +14,5 @@ mod vhost;
 
 pub(crate) use routing::Targets;
 pub(crate) use topology::{Target, Topology};
-pub use vhost::{VhostLimits, VhostMetadata};
 pub(crate) use vhost::Vhost;
+pub use vhost::{VhostLimits, VhostMetadata};

@@ -161,6 +161,9 @@ pub(crate) async fn bindings_to(
     let vhost = operator.must_see(&app, &vhost)?;
     let name = name_in(&name);
     find(&app, &vhost, name).ok_or_else(Failure::not_found)?;
-    let leads_to = |binding: &Binding| matches!(&binding.destination, Destination::Exchange(to) if to.as_str() == name);
+    let leads_to = |binding: &Binding| match &binding.destination {
+        Destination::Exchange(to) => to.as_str() == name,
+        _ => false,
+    };
     query.list(bindings::all(&app, &[vhost], leads_to)).map(Json)
 }

@@ -83,7 +83,10 @@ pub(crate) async fn bindings_of(
 ) -> Result<Json<Value>, Failure> {
     let vhost = operator.must_see(&app, &vhost)?;
     find(&app, &vhost, &name).ok_or_else(Failure::not_found)?;
-    let leads_to = |binding: &Binding| matches!(&binding.destination, Destination::Queue(to) if to.as_str() == name);
+    let leads_to = |binding: &Binding| match &binding.destination {
+        Destination::Queue(to) => to.as_str() == name,
+        _ => false,
+    };
     query.list(bindings::all(&app, &[vhost], leads_to)).map(Json)
 }
 

@@ -46,7 +46,8 @@ const _: () = assert!(16_777_216 <= BODY_BYTES_HARD_MAX);
 /// a product `RabbitMQ` of at least 3.3.
 const IMITATED_VERSION: &str = "4.2.0";
 
-/// What the server can do, told in `connection.start`. RabbitMQ's `direct_reply_to` is not among it.
+/// What the server can do, told in `connection.start`. RabbitMQ's `direct_reply_to` is not among
+/// it.
 const CAPABILITIES: [&str; 8] = [
     "authentication_failure_close",
     "basic.nack",
