@@ -1,6 +1,7 @@
 //! Messages that no session brings: made by an operator over HTTP.
 
 use client::amqp::PROPERTY_CODEC;
+use model::expiration;
 use model::name::NAME_BYTES_MAX;
 use model::{ExchangeName, Marks, Message, MessageParts, NameError, Properties, Refusal};
 
@@ -24,18 +25,8 @@ pub fn compose(
         let text = format!("routing key: {error} (limit {NAME_BYTES_MAX})");
         Refusal::PreconditionFailed(text.into())
     })?;
-    let expiration_ms = match &properties.expiration {
-        None => None,
-        Some(text) => {
-            let text = text.to_str_lossy();
-            let parsed = text.parse::<u64>();
-            let invalid = || Refusal::InvalidExpiration {
-                found: text.as_ref().into(),
-                reason: "no_integer".into(),
-            };
-            Some(parsed.map_err(|_| invalid())?)
-        }
-    };
+    let expiration = properties.expiration.as_ref();
+    let expiration_ms = expiration.map(|text| expiration::parse(text.as_bytes())).transpose()?;
     let headers = properties.headers.as_ref();
     let has = |name: &str| headers.is_some_and(|headers| headers.get(name).is_some());
     let marks = Marks {

@@ -5,6 +5,7 @@
 pub mod binding;
 pub mod delivery;
 pub mod exchange;
+pub mod expiration;
 pub mod field;
 pub mod message;
 pub mod name;

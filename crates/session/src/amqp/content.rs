@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::{Command, Publish};
+use model::expiration;
 use model::message::BODY_BYTES_HARD_MAX;
 use model::{ExchangeName, Marks, Message, MessageParts, PropertyFacts, Refusal};
 use wire::amqp::header::property_facts;
@@ -16,9 +17,6 @@ use crate::amqp::reply::Failure;
 
 /// How much is reserved for a body before any of it came, in bytes: a peer's word is not enough.
 const RESERVED_BYTES_MAX: u64 = 1 << 20;
-
-/// The largest `expiration`, in milliseconds: ten years. Source: RabbitMQ.
-const EXPIRATION_MS_MAX: u64 = 315_360_000_000;
 
 const PUBLISH: MethodId = basic::Publish::ID;
 
@@ -250,7 +248,7 @@ impl Partial {
             .map_err(|error| Failure::new(ReplyCode::InternalError, PUBLISH, error.to_string()))?;
         let expiration_ms = facts
             .expiration
-            .map(parse_expiration)
+            .map(expiration::parse)
             .transpose()
             .map_err(|refusal| Failure::refused(&refusal, PUBLISH))?;
         Ok(Marks {
@@ -272,34 +270,6 @@ fn exchange_name(bytes: &[u8], connection: &Connection) -> Result<ExchangeName, 
         let explanation = format!("no exchange '{text}' in vhost '{}'", connection.vhost);
         Failure::new(ReplyCode::NotFound, PUBLISH, explanation)
     })
-}
-
-/// Reads an `expiration`. Source: RabbitMQ, "Time-to-Live": decimal digits, all of the string.
-fn parse_expiration(bytes: &[u8]) -> Result<u64, Refusal> {
-    let text = String::from_utf8_lossy(bytes);
-    let refuse = |reason: String| {
-        Err(Refusal::InvalidExpiration { found: text.as_ref().into(), reason: reason.into() })
-    };
-    let (sign, digits) = match text.split_at_checked(1) {
-        Some((sign @ ("+" | "-"), rest)) => (sign, rest),
-        _ => ("", text.as_ref()),
-    };
-    let end = digits.find(|character: char| !character.is_ascii_digit()).unwrap_or(digits.len());
-    let (number, leftover) = digits.split_at(end);
-    if number.is_empty() {
-        return refuse("no_integer".to_owned());
-    }
-    if !leftover.is_empty() {
-        return refuse(format!("{{leftover_string,{leftover:?}}}"));
-    }
-    let number = number.trim_start_matches('0');
-    let number = if number.is_empty() { "0" } else { number };
-    match number.parse() {
-        Ok(0) => Ok(0),
-        _ if sign == "-" => refuse(format!("{{value_negative,-{number}}}")),
-        Ok(milliseconds) if milliseconds <= EXPIRATION_MS_MAX => Ok(milliseconds),
-        _ => refuse(format!("{{value_too_large,{number}}}")),
-    }
 }
 
 #[cfg(test)]
@@ -327,35 +297,5 @@ mod tests {
         channel.take_header(&header, &mut connection, &mut actions).unwrap();
         let Assembly::Body(partial) = &channel.assembly else { panic!("no body is awaited") };
         assert_eq!(partial.content.capacity() as u64, RESERVED_BYTES_MAX + 5);
-    }
-
-    /// §13, 57.
-    #[test]
-    fn an_expiration_is_a_number_of_milliseconds() {
-        for (text, expected) in [
-            ("0", "0"),
-            ("60000", "60000"),
-            ("+5", "5"),
-            ("007", "7"),
-            ("315360000000", "315360000000"),
-            ("", "invalid expiration '': no_integer"),
-            ("abc", "invalid expiration 'abc': no_integer"),
-            ("-", "invalid expiration '-': no_integer"),
-            ("12x", "invalid expiration '12x': {leftover_string,\"x\"}"),
-            ("1.5", "invalid expiration '1.5': {leftover_string,\".5\"}"),
-            ("-1", "invalid expiration '-1': {value_negative,-1}"),
-            ("315360000001", "invalid expiration '315360000001': {value_too_large,315360000001}"),
-            (
-                "99999999999999999999",
-                "invalid expiration '99999999999999999999': \
-                 {value_too_large,99999999999999999999}",
-            ),
-        ] {
-            let found = match parse_expiration(text.as_bytes()) {
-                Ok(milliseconds) => milliseconds.to_string(),
-                Err(refusal) => refusal.to_string(),
-            };
-            assert_eq!(found, expected);
-        }
     }
 }

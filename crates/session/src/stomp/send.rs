@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use model::expiration;
 use model::{ExchangeName, Marks, Message, MessageParts, Refusal};
 use wire::amqp::PROPERTY_CODEC;
 use wire::amqp::field::RawTable;
@@ -13,16 +14,13 @@ use wire::stomp::Frame;
 
 use super::destination::{Destination, missing, not_for};
 use super::error::Complaint;
-use super::header::{integer, lossy};
+use super::header::integer;
 use super::open::{After, Open};
 use super::queue::{Purpose, Wish};
 use super::reply_to::ReplyTo;
 use super::subscribe::queue_name;
 use super::transaction::Deferred;
 use crate::action::Actions;
-
-/// The largest `expiration`, in milliseconds: ten years. Source: RabbitMQ.
-const EXPIRATION_MS_MAX: i64 = 315_360_000_000;
 
 /// Room reserved for the properties of an ordinary message, in bytes.
 const PROPERTY_BYTES: usize = 256;
@@ -130,7 +128,9 @@ fn append_properties(
             b"priority" => properties.priority = Some(priority(&value)?),
             b"correlation-id" => properties.correlation_id = Some(value),
             b"expiration" => {
-                marks.expiration_ms = Some(expiration_ms(&value)?);
+                marks.expiration_ms = Some(
+                    expiration::parse(&value).map_err(|refusal| Complaint::refused(&refusal))?,
+                );
                 properties.expiration = Some(value);
             }
             b"amqp-message-id" => properties.message_id = Some(value),
@@ -168,26 +168,4 @@ fn priority(value: &[u8]) -> Result<u8, Complaint> {
 fn timestamp(value: &[u8]) -> Result<u64, Complaint> {
     let seconds = integer(value).ok_or_else(Complaint::processing)?;
     u64::try_from(seconds).map_err(|_| Complaint::processing())
-}
-
-/// Reads an `expiration`: RabbitMQ refuses what is no number of milliseconds, and ends the
-/// connection.
-fn expiration_ms(found: &[u8]) -> Result<u64, Complaint> {
-    let text = lossy(found);
-    let refuse = |reason: String| {
-        let found = text.as_ref().into();
-        Complaint::refused(&Refusal::InvalidExpiration { found, reason: reason.into() })
-    };
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text);
-    let digits = unsigned.chars().take_while(char::is_ascii_digit).count();
-    match unsigned.split_at_checked(digits) {
-        None | Some(("", _)) => return Err(refuse("no_integer".to_owned())),
-        Some((_, "")) => {}
-        Some((_, rest)) => return Err(refuse(format!("{{leftover_string,{rest:?}}}"))),
-    }
-    match text.parse::<i64>() {
-        Ok(value @ 0..=EXPIRATION_MS_MAX) => Ok(value.unsigned_abs()),
-        Ok(value @ ..0) => Err(refuse(format!("{{value_negative,{value}}}"))),
-        _ => Err(refuse(format!("{{value_too_large,{}}}", unsigned.trim_start_matches('0')))),
-    }
 }
