@@ -41,7 +41,7 @@ fn the_server_says_what_it_is() {
     else {
         panic!("no start: {frame:?}");
     };
-    assert_eq!((start.version_major, start.version_minor), (0, 8));
+    assert_eq!((start.version_major, start.version_minor), (0, 9));
     assert_eq!(start.mechanisms.0, b"PLAIN AMQPLAIN");
     assert_eq!(start.locales.0, b"en_US");
     let properties = start.server_properties.decode();
