@@ -226,6 +226,26 @@ test('a wrong passcode is explained, and mended in the settings', async () => {
   await connected(ada);
 });
 
+// RabbitMQ before 3.10.14 closes the WebSocket without sending this ERROR: it fails there.
+test('a missing exchange is explained, and declared at a click', async () => {
+  await open('chat');
+  const headers = { Authorization: `Basic ${btoa('guest:guest')}` };
+  const deleted = await page.request.delete(new URL('api/exchanges/%2F/chat', PAGE).href, {
+    headers,
+  });
+  assert.equal(deleted.status(), 204);
+  await ada.getByLabel('Write to the lobby').fill('Anybody?');
+  await ada.getByLabel('Write to the lobby').press('Enter');
+  await ada.getByTestId('trouble').getByText('The exchange “chat” does not exist yet').waitFor();
+  await ada.getByRole('button', { name: 'Declare the exchanges' }).click();
+  await connected(ada);
+  await connected(grace);
+  await ada.getByLabel('Write to the lobby').fill('There we are');
+  await ada.getByLabel('Write to the lobby').press('Enter');
+  await grace.getByTestId('message').getByText('There we are').waitFor();
+  assert.equal(await ada.getByTestId('trouble').count(), 0);
+});
+
 test('an address where nobody answers is explained', async () => {
   // Port 9 is "discard": nobody speaks STOMP there.
   await remember({ url: 'ws://127.0.0.1:9/ws' });

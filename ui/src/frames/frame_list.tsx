@@ -1,10 +1,11 @@
 //! The frames of one pane, as they pass.
 
+import { Component, createRef } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 import { Icon } from '../parts/icons';
 import { Segmented } from '../parts/segmented';
-import { useValue } from '../store/store';
+import { useValue, useValueSlowly } from '../store/store';
 import { commandOf, EVERYTHING, passes, prettyBody, summaryOf } from './frame_log';
 
 import type { Side } from '../playground';
@@ -13,8 +14,11 @@ import type { Filter, FrameLog, LoggedFrame } from './frame_log';
 /** Below this width the list begins closed. */
 const NARROW = '(max-width: 760px)';
 
+/** Frames may come faster than anybody reads them. */
+const RENDER_MS = 80;
+
 export function FrameList({ log, side }: { log: FrameLog; side: Side }) {
-  const { frames, total, isPaused, missed } = useValue(log.view);
+  const { frames, total, isPaused, missed } = useValueSlowly(log.view, RENDER_MS);
   const [filter, setFilter] = useState<Filter>(EVERYTHING);
   const [isOpen, setOpen] = useState(() => !matchMedia(NARROW).matches);
   const shown = frames.filter((frame) => passes(frame, filter));
@@ -140,45 +144,66 @@ function Rows({ frames, isPaused }: { frames: readonly LoggedFrame[]; isPaused: 
   );
 }
 
-function Row(properties: { logged: LoggedFrame; onOpen: () => void }) {
-  const { logged, onOpen } = properties;
-  const { direction, time, frame } = logged;
-  const [isOpen, setOpen] = useState(false);
-  const row = useRef<HTMLLIElement>(null);
-  useEffect(() => {
-    if (isOpen) row.current?.scrollIntoView({ block: 'nearest' });
-  }, [isOpen]);
-  const toggle = (): void => {
+interface RowProperties {
+  logged: LoggedFrame;
+  onOpen: () => void;
+}
+
+/** One frame. It never changes, so it renders again only when it is opened or closed. */
+class Row extends Component<RowProperties, { isOpen: boolean }> {
+  override state = { isOpen: false };
+  readonly #row = createRef<HTMLLIElement>();
+
+  override shouldComponentUpdate(_: RowProperties, { isOpen }: { isOpen: boolean }): boolean {
+    return isOpen !== this.state.isOpen;
+  }
+
+  override componentDidUpdate(): void {
+    if (this.state.isOpen) this.#row.current?.scrollIntoView({ block: 'nearest' });
+  }
+
+  readonly #toggle = (): void => {
+    const { isOpen } = this.state;
     // Who reads a frame does not want it to move away.
-    if (!isOpen) onOpen();
-    setOpen(!isOpen);
+    if (!isOpen) this.props.onOpen();
+    this.setState({ isOpen: !isOpen });
   };
-  const command = commandOf(frame);
+
+  override render() {
+    const { direction, time, frame } = this.props.logged;
+    const { isOpen } = this.state;
+    const command = commandOf(frame);
+    const isOut = direction === 'out';
+    return (
+      <li class={`frame frame-${direction} command-${command.toLowerCase()}`} ref={this.#row}>
+        <button type="button" aria-expanded={isOpen} onClick={this.#toggle}>
+          <time>{clock(time)}</time>
+          {/* A letter: hundreds of pictures would cost more than all else on the page. */}
+          <span class="frame-arrow" role="img" aria-label={isOut ? 'sent' : 'received'}>
+            {isOut ? '↑' : '↓'}
+          </span>
+          <b>{command}</b>
+          <span class="frame-summary">{summaryOf(frame)}</span>
+        </button>
+        {isOpen && <Detail logged={this.props.logged} />}
+      </li>
+    );
+  }
+}
+
+function Detail({ logged: { frame } }: { logged: LoggedFrame }) {
   return (
-    <li class={`frame frame-${direction} command-${command.toLowerCase()}`} ref={row}>
-      <button type="button" aria-expanded={isOpen} onClick={toggle}>
-        <time>{clock(time)}</time>
-        <span class="frame-arrow">
-          <Icon name={direction === 'out' ? 'up' : 'down'} size={13} />
-          <span class="sr-only">{direction === 'out' ? 'sent' : 'received'}</span>
-        </span>
-        <b>{command}</b>
-        <span class="frame-summary">{summaryOf(frame)}</span>
-      </button>
-      {isOpen && (
-        <div class="frame-detail">
-          <dl>
-            {Object.entries(frame.headers).map(([name, value]) => (
-              <div key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-          {frame.body && <pre>{prettyBody(frame.body)}</pre>}
-        </div>
-      )}
-    </li>
+    <div class="frame-detail">
+      <dl>
+        {Object.entries(frame.headers).map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {frame.body && <pre>{prettyBody(frame.body)}</pre>}
+    </div>
   );
 }
 

@@ -35,7 +35,7 @@ export interface LogView {
 export const EVERYTHING: Filter = { direction: 'both', text: '', hasHeartbeats: false };
 
 /** Frames kept; older ones are dropped. */
-export const FRAMES_MAX = 300;
+export const FRAMES_MAX = 200;
 
 const MASK = '••••••';
 

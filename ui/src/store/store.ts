@@ -50,6 +50,25 @@ export function useValue<T>(store: Readable<T>): T {
   return shown;
 }
 
+/** The same for what changes often: renders at most once per `everyMs`. */
+export function useValueSlowly<T>(store: Readable<T>, everyMs: number): T {
+  const [, render] = useReducer<number, void>((count) => count + 1, 0);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = store.watch(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        render();
+      }, everyMs);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [store, everyMs]);
+  return store.value;
+}
+
 /** The time, in milliseconds since 1970, anew every `everyMs`. */
 export function useNow(everyMs: number): number {
   const [, render] = useReducer<number, void>((count) => count + 1, 0);
