@@ -15,9 +15,9 @@ use rust_embed::RustEmbed;
 struct Pages;
 
 /// Nothing from elsewhere; WebSockets to any host, because the playground lets one choose.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
-     style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
-     connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self'; font-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'";
 
 /// Files under here carry a hash of their content in the name.
 const HASHED: &str = "assets/";
