@@ -1,10 +1,12 @@
 //! Other programs, run to their end.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::failure::{Failure, Outcome};
 use crate::report;
@@ -55,10 +57,13 @@ pub(crate) fn output(command: &mut Command, next: &str) -> Outcome<String> {
     Err(Failure::new(format!("`{}` ended with {}: {said}", shown(command), done.status), next))
 }
 
+/// How long a runner may say nothing; each prints a line per test, and builds one per crate.
+const SILENCE_MAX: Duration = Duration::from_secs(240);
+
 /// Runs a program, passes each line that it prints on, and shows it to `observe`.
-/// Returns whether the program ended well.
+/// Returns whether the program ended well; one that falls silent is ended, with what it started.
 pub(crate) fn tee(command: &mut Command, mut observe: impl FnMut(&str)) -> Outcome<bool> {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     let (lines, printed) = channel();
     if let Some(stdout) = child.stdout.take() {
@@ -67,9 +72,20 @@ pub(crate) fn tee(command: &mut Command, mut observe: impl FnMut(&str)) -> Outco
     if let Some(stderr) = child.stderr.take() {
         forward(stderr, lines);
     }
-    for line in printed {
-        report::plain(&line);
-        observe(&line);
+    loop {
+        match printed.recv_timeout(SILENCE_MAX) {
+            Ok(line) => {
+                report::plain(&line);
+                observe(&line);
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                report::note(&format!("silent for {} s: ended", SILENCE_MAX.as_secs()));
+                let group = format!("-{}", child.id());
+                let _ = program("kill", &["-KILL", "--", &group]).output();
+                break;
+            }
+        }
     }
     let status = child.wait().map_err(|error| cannot_start(command, &error))?;
     Ok(status.success())

@@ -2,7 +2,7 @@
 //! HOPWIRE_PASSCODE, guest by default): Hopwire, or a RabbitMQ with Web STOMP.
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 
 import { HopwireClient } from '../src/index.js';
@@ -97,7 +97,7 @@ test('large bodies and bytes make the round trip', binary, async () => {
   const large = { text: 'Hopwire '.repeat(8192) };
   await client.send(`/topic/${key}`, large);
   assert.deepEqual(await got.take(), [large, 'deflate']);
-  const bytes = crypto.getRandomValues(new Uint8Array(70_000));
+  const bytes = new Uint8Array(randomBytes(70_000));
   await client.send(`/topic/${key}`, bytes);
   assert.deepEqual(await got.take(), [bytes, undefined]);
   await client.disconnect();
