@@ -1,35 +1,30 @@
-//! Feeds any bytes to the message assembler, in reads of any length, as either end.
+//! Feeds any bytes to the reader of frame headers.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wire::websocket::{Assembler, Compression, Event, Inflater, Role};
+use wire::websocket::{Header, Mask};
 
-const BYTES_MAX: usize = 10_000;
-
-fuzz_target!(|input: (bool, u8, Vec<u8>)| {
-    let (is_server, read_bytes, bytes) = input;
-    let role = if is_server { Role::Server } else { Role::Client };
-    let mut assembler = Assembler::new(role, Compression::Deflate);
-    let mut inflater = Inflater::new();
-    let mut unread = Vec::new();
-    for read in bytes.chunks(usize::from(read_bytes).max(1)) {
-        unread.extend_from_slice(read);
-        loop {
-            let Ok(step) = assembler.next(&mut unread, BYTES_MAX, &mut inflater) else {
-                return;
-            };
-            match &step.event {
-                Some(Event::Message(_, payload)) => assert!(payload.len() <= BYTES_MAX),
-                Some(Event::Ping(payload) | Event::Pong(payload)) => assert!(payload.len() <= 125),
-                Some(Event::Close(..)) | None => {}
-            }
-            let is_done = step.event.is_none();
-            let taken_bytes = step.taken_bytes;
-            unread.drain(..taken_bytes);
-            if is_done {
-                break;
-            }
+fuzz_target!(|input: &[u8]| {
+    match Header::parse(input) {
+        Ok(Some((header, bytes))) => {
+            assert_eq!(&*header.encode(), &input[..bytes], "each header has one form");
+            assert_eq!(Header::parse(&input[..bytes - 1]), Ok(None));
+            mask(header.mask, &input[bytes..]);
         }
+        Ok(None) => assert!(input.len() < Header::BYTES_MAX),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 });
+
+/// A mask in two parts is the mask, and twice it is none.
+fn mask(mask: Option<Mask>, payload: &[u8]) {
+    let Some(mask) = mask else { return };
+    let cut = payload.first().map_or(0, |first| usize::from(*first) % payload.len());
+    let mut parts = payload.to_vec();
+    let (front, back) = parts.split_at_mut(cut);
+    mask.apply(0, front);
+    mask.apply(cut, back);
+    mask.apply(0, &mut parts);
+    assert_eq!(parts, payload);
+}

@@ -1,0 +1,12 @@
+//! What the targets share: a conversation without a socket, and the scripts of its peers.
+
+mod amqp;
+mod amqp_method;
+mod conversation;
+mod stomp;
+mod websocket;
+
+pub use amqp::{AMQP_FRAME_BYTES_MAX, AmqpPiece, amqp_prelude};
+pub use conversation::{Conversation, broker, peer};
+pub use stomp::{STOMP_PRELUDE, StompPiece, StompReader};
+pub use websocket::{Form, UPGRADE_REQUEST, WebSocketPiece};
