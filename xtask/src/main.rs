@@ -5,6 +5,7 @@ mod broker;
 mod check;
 mod command;
 mod failure;
+mod fuzz;
 mod oracle;
 mod pages;
 mod provision;
@@ -30,6 +31,7 @@ cargo xtask <task>
   oracle start     start a private RabbitMQ to compare with; prints its addresses
   oracle stop      stop it
   bench [args]     measure, beside a RabbitMQ
+  fuzz [seconds]   each fuzz target for so long, 60 by default (fuzz/README.md)
 ";
 
 fn main() -> ExitCode {
@@ -55,6 +57,8 @@ fn perform(arguments: &[String]) -> Outcome {
         ["oracle", "start"] => oracle::start_and_leave(),
         ["oracle", "stop"] => oracle::stop(),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["fuzz"] => fuzz::fuzz("60"),
+        ["fuzz", seconds] => fuzz::fuzz(seconds),
         [] | ["help" | "--help" | "-h", ..] => {
             report::plain(USAGE.trim_end());
             Ok(())
