@@ -43,6 +43,9 @@ pub struct WebSocket {
     masks: Vec<[u8; 4]>,
     answer: Answer,
     received_bytes: u64,
+    has_said_close: bool,
+    /// How the peer ended it; told once all that came before has been.
+    end: Option<Error>,
 }
 
 impl WebSocket {
@@ -96,6 +99,8 @@ impl WebSocket {
             masks: Vec::new(),
             answer,
             received_bytes: 0,
+            has_said_close: false,
+            end: None,
         })
     }
 
@@ -136,6 +141,15 @@ impl WebSocket {
         Ok(())
     }
 
+    /// Says goodbye, unless that was said.
+    fn queue_close(&mut self, code: CloseCode) -> Result<(), Error> {
+        if self.has_said_close {
+            return Ok(());
+        }
+        self.has_said_close = true;
+        self.queue(Opcode::Close, &close::encode(code, ""))
+    }
+
     async fn flush(&mut self) -> Result<(), Error> {
         self.stream.write_all(&self.output).await?;
         self.output.clear();
@@ -148,19 +162,27 @@ impl WebSocket {
     ///
     /// [`Error::Closed`] with the peer's code if it closes, [`Error::Lost`], [`Error::Protocol`].
     pub async fn read(&mut self, payloads: &mut Vec<u8>) -> Result<(), Error> {
-        loop {
+        while self.end.is_none() {
             let found = self.take_messages(payloads)?;
             if !self.output.is_empty() {
-                self.flush().await?;
+                let flushed = self.flush().await;
+                // The peer that said goodbye need not hear ours.
+                if self.end.is_none() {
+                    flushed?;
+                }
             }
             if found {
                 return Ok(());
+            }
+            if self.end.is_some() {
+                break;
             }
             match self.stream.read_buf(&mut self.input).await? {
                 0 => return Err(eof()),
                 bytes => self.received_bytes += bytes as u64,
             }
         }
+        Err(self.end.clone().unwrap_or_else(eof))
     }
 
     fn take_messages(&mut self, payloads: &mut Vec<u8>) -> Result<bool, Error> {
@@ -181,8 +203,11 @@ impl WebSocket {
                 }
                 Some(Event::Pong(_)) => continue,
                 Some(Event::Close(code, reason)) => {
+                    let text = reason.to_owned();
+                    self.queue_close(code.unwrap_or(CloseCode::NORMAL))?;
                     let code = code.map_or(1005, |CloseCode(code)| code);
-                    return Err(Error::Closed { code, text: reason.to_owned() });
+                    self.end = Some(Error::Closed { code, text });
+                    break;
                 }
                 Some(Event::Ping(payload)) => Cow::Borrowed(payload).into_owned(),
             };
@@ -199,9 +224,10 @@ impl WebSocket {
     ///
     /// [`Error::Lost`] if it is gone already.
     pub async fn close(mut self) -> Result<(), Error> {
-        let payload = close::encode(CloseCode::NORMAL, "");
-        self.queue(Opcode::Close, &payload)?;
-        self.flush().await?;
+        self.queue_close(CloseCode::NORMAL)?;
+        if self.end.is_none() {
+            self.flush().await?;
+        }
         let mut ignored = Vec::new();
         loop {
             match self.read(&mut ignored).await {
