@@ -35,13 +35,11 @@ impl Rates {
         }
     }
 
-    /// How fast a counter has moved, per second, from the oldest sample kept to `now`.
+    /// How fast a counter has moved, per second, from the oldest sample kept to `now`; over one
+    /// interval at least, so that a young node's first steps are no gallop.
     pub(crate) fn of(&self, now: &Sample, counter: impl Fn(&Sample) -> u64) -> f64 {
         let Some(then) = self.samples.front() else { return 0.0 };
-        let seconds = now.at.saturating_duration_since(then.at).as_secs_f64();
-        if seconds <= 0.0 {
-            return 0.0;
-        }
+        let seconds = now.at.saturating_duration_since(then.at).max(INTERVAL).as_secs_f64();
         let moved = counter(now) as f64 - counter(then) as f64;
         (moved / seconds * 10.0).round() / 10.0
     }
@@ -63,6 +61,7 @@ mod tests {
         let published = |sample: &Sample| sample.totals.published;
         assert_eq!(rates.of(&sample(start, 7), published), 0.0);
         rates.take(sample(start, 0));
+        assert_eq!(rates.of(&sample(start + INTERVAL / 5, 50), published), 10.0);
         rates.take(sample(start + INTERVAL, 50));
         assert_eq!(rates.of(&sample(start + 2 * INTERVAL, 200), published), 20.0);
         rates.take(sample(start + 2 * INTERVAL, 200));

@@ -1,4 +1,5 @@
-//! What a request brings: path, query, body. What cannot be read is answered as JSON, like all else.
+//! What a request brings: path, query, body. What cannot be read is answered as JSON, like all
+//! else.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;

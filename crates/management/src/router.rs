@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::ServiceExt;
@@ -14,6 +15,7 @@ use axum::routing::{get, post};
 use engine::Engine;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
 
@@ -27,7 +29,11 @@ use crate::resource::{
 };
 use crate::ui;
 
-/// Serves until `stop` is done.
+/// How long requests in flight may take once the node goes down. One half-sent ends no sooner by
+/// itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Serves until `stop` is done, and what was asked before for a little longer.
 ///
 /// # Errors
 ///
@@ -42,7 +48,21 @@ pub async fn serve(
     let sampler = tokio::spawn(sample(Arc::clone(&app)));
     let service = MapRequestLayer::new(without_trailing_slash).layer(router(app));
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop).await;
+    let (stopped, has_stopped) = oneshot::channel();
+    let stop = async {
+        stop.await;
+        // Nobody waits for it if serving has failed.
+        let _ = stopped.send(());
+    };
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop);
+    let too_late = async {
+        drop(has_stopped.await);
+        tokio::time::sleep(STOP_TIMEOUT).await;
+    };
+    let served = tokio::select! {
+        served = served.into_future() => served,
+        () = too_late => Ok(()),
+    };
     sampler.abort();
     served
 }

@@ -19,10 +19,7 @@ pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
     };
     let user = details.user.as_ref().map(|user| user.as_str());
     let meter = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let mut client_properties = object(&description.client_properties);
-    if client_properties == json!({}) {
-        client_properties = json!({"product": "STOMP client"});
-    }
+    let client_properties = object(&description.client_properties);
     let given_name = client_properties.get("connection_name").cloned();
     let mut shown = json!({
         "name": connection.name(),
