@@ -28,6 +28,7 @@ management.tcp.port = 0
 pub(crate) struct Broker {
     process: Child,
     addresses: HashMap<String, SocketAddr>,
+    ready_line: String,
     folder: PathBuf,
     /// What it says after its ready line, and in the end everything it logged.
     log: Receiver<String>,
@@ -50,7 +51,7 @@ impl Broker {
         let log = lines(&mut process);
         let mut addresses = HashMap::new();
         let mut said = String::new();
-        loop {
+        let ready_line = loop {
             let Ok(line) = log.recv_timeout(WAIT_MAX) else {
                 let _ = process.kill();
                 panic!("no ready line; it said:\n{said}");
@@ -58,13 +59,18 @@ impl Broker {
             said.push_str(&line);
             said.push('\n');
             if line.trim_start().starts_with("ready") {
-                break;
+                break line;
             }
             if let Some((protocol, address)) = listener(&line) {
                 addresses.insert(protocol, address);
             }
-        }
-        Self { process, addresses, folder, log }
+        };
+        Self { process, addresses, ready_line, folder, log }
+    }
+
+    /// The last line of its start.
+    pub(crate) fn ready_line(&self) -> &str {
+        &self.ready_line
     }
 
     /// Where AMQP is spoken.

@@ -2,16 +2,25 @@
 //!
 //! `stories` are told by stock clients, and to a RabbitMQ too when `ORACLE_AMQP_URL` and its
 //! sisters say where one is. `refusals` speak wrongly, by hand. `program` starts and stops it.
+//! The others ask Hopwire's own clients, and what only Hopwire promises.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is test")]
 
 mod amqp_bytes;
 mod broker;
+mod client_amqp;
+mod client_stomp;
+mod doctor;
+mod http;
 mod lapin_back_end;
+mod limits;
+mod management;
 mod oracle;
 mod peer;
 mod program;
+mod realtime;
 mod refusals;
+mod stopping;
 mod stories;
 mod story;
 mod websocket_bytes;

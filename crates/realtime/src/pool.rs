@@ -155,3 +155,29 @@ impl Drop for Lease<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exhausted_pool_says_so_after_its_time_and_not_before() {
+        let settings = Settings { size: 2, ..Settings::new("amqp://localhost") };
+        let pool = Pool::new(settings).unwrap();
+        let _lent = pool.permits.acquire_many(2).await.unwrap();
+        let begun = Instant::now();
+        let error = pool.lease().await.unwrap_err();
+        let ten_seconds = Duration::from_secs(10);
+        assert!(matches!(error, Error::PoolExhausted(waited) if waited == ten_seconds), "{error}");
+        assert_eq!(begun.elapsed().as_secs(), 10);
+        assert_eq!(
+            error.to_string(),
+            "no channel became free within 10s; make the pool larger or publish less at once"
+        );
+    }
+
+    #[test]
+    fn a_bad_uri_is_told_when_the_pool_is_made() {
+        assert!(Pool::new(Settings::new("http://localhost")).is_err());
+    }
+}
