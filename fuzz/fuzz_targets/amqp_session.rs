@@ -5,29 +5,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hopwire_fuzz::{AMQP_FRAME_BYTES_MAX, AmqpPiece, Conversation, amqp_prelude};
+use hopwire_fuzz::{AMQP_FRAME_BYTES_MAX, AmqpPiece, AmqpStart, Conversation};
 use libfuzzer_sys::fuzz_target;
 use session::amqp::{AmqpSession, Settings};
 use wire::amqp::decode;
 use wire::amqp::frame::{FRAME_BYTES_MAX_INITIAL, FRAME_OVERHEAD_BYTES};
 use wire::amqp::protocol_header::PROTOCOL_HEADER;
 
-fuzz_target!(|script: (bool, u8, Vec<AmqpPiece<'_>>)| {
-    let (is_greeted, read_bytes, pieces) = script;
+fuzz_target!(|script: (AmqpStart, u8, Vec<AmqpPiece<'_>>)| {
+    let (start, read_bytes, pieces) = script;
     let settings = Settings {
         frame_bytes_max: AMQP_FRAME_BYTES_MAX,
         channel_max: 3,
         message_bytes_max: 16_384,
         ..Settings::default()
     };
-    let frame_bytes_max = if is_greeted { AMQP_FRAME_BYTES_MAX } else { FRAME_BYTES_MAX_INITIAL };
+    let frame_bytes_max = match start {
+        AmqpStart::Nothing => FRAME_BYTES_MAX_INITIAL,
+        AmqpStart::Open | AmqpStart::Consuming => AMQP_FRAME_BYTES_MAX,
+    };
     let unread_bytes_max = frame_bytes_max as usize + FRAME_OVERHEAD_BYTES;
     let mut conversation =
         Conversation::new(unread_bytes_max, |now| AmqpSession::new(Arc::new(settings), now));
-    if is_greeted {
-        conversation.send(&amqp_prelude(), usize::MAX);
-        assert!(!conversation.is_over(), "the prelude is a good one");
-    }
+    conversation.send(&start.bytes(), usize::MAX);
+    assert!(!conversation.is_over(), "a good start");
+    is_amqp(&conversation.take_said());
     for piece in &pieces {
         match piece {
             AmqpPiece::Wait(seconds) => conversation.wait(Duration::from_secs((*seconds).into())),

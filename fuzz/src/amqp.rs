@@ -4,7 +4,7 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use wire::amqp::encoder::{Content, encode_content, encode_heartbeat, encode_method};
 use wire::amqp::field::RawTable;
 use wire::amqp::frame::FRAME_END;
-use wire::amqp::method::{LongString, basic, channel, connection};
+use wire::amqp::method::{LongString, basic, channel, connection, queue};
 use wire::amqp::protocol_header::PROTOCOL_HEADER;
 
 use crate::amqp_method::{KEYS, NAMES, Said, With, pick};
@@ -85,16 +85,49 @@ impl AmqpPiece<'_> {
     }
 }
 
-/// Login, vhost, channels 1 and 2: what every client says first.
-pub fn amqp_prelude() -> Vec<u8> {
-    let mut out = PROTOCOL_HEADER.to_vec();
+/// What a script finds when it begins.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AmqpStart {
+    /// A socket.
+    Nothing,
+    /// An open connection, with channels 1 and 2.
+    Open,
+    /// A queue `q` on it, bound by `a.b`, with a consumer `t` on channel 1 and a message.
+    Consuming,
+}
+
+impl AmqpStart {
+    /// The bytes that bring a peer there.
+    pub fn bytes(self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self != Self::Nothing {
+            open(&mut out);
+        }
+        if self == Self::Consuming {
+            consume(&mut out);
+        }
+        out
+    }
+}
+
+fn open(out: &mut Vec<u8>) {
+    out.extend_from_slice(&PROTOCOL_HEADER);
     let frame_max = AMQP_FRAME_BYTES_MAX;
-    encode_method(&mut out, 0, &start_ok("PLAIN", b"\0guest\0guest"));
-    encode_method(&mut out, 0, &connection::TuneOk { channel_max: 3, frame_max, heartbeat: 10 });
-    encode_method(&mut out, 0, &connection::Open { virtual_host: "/", ..Default::default() });
-    encode_method(&mut out, 1, &channel::Open::default());
-    encode_method(&mut out, 2, &channel::Open::default());
-    out
+    encode_method(out, 0, &start_ok("PLAIN", b"\0guest\0guest"));
+    encode_method(out, 0, &connection::TuneOk { channel_max: 3, frame_max, heartbeat: 10 });
+    encode_method(out, 0, &connection::Open { virtual_host: "/", ..Default::default() });
+    encode_method(out, 1, &channel::Open::default());
+    encode_method(out, 2, &channel::Open::default());
+}
+
+fn consume(out: &mut Vec<u8>) {
+    let (queue, exchange, routing_key) = ("q", "amq.topic", "a.b");
+    encode_method(out, 1, &queue::Declare { queue, ..Default::default() });
+    encode_method(out, 1, &queue::Bind { queue, exchange, routing_key, ..Default::default() });
+    encode_method(out, 1, &basic::Consume { queue, consumer_tag: "t", ..Default::default() });
+    let publish = basic::Publish { routing_key: b"q", ..Default::default() };
+    let content = Content { properties: PROPERTIES[0], body: b"first" };
+    encode_content(out, 1, &publish, content, AMQP_FRAME_BYTES_MAX);
 }
 
 fn start_ok<'a>(mechanism: &'a str, response: &'a [u8]) -> connection::StartOk<'a> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use broker::Broker;
 use broker::turn::Turn;
 use engine::{Engine, Event, Link, Peer};
+use model::RefusalKind;
 use session::outbox::SLICES_MAX;
 use session::{Actions, Session};
 
@@ -140,6 +141,9 @@ impl<P: Session> Conversation<P> {
     fn hear_events(&mut self) -> bool {
         let has_any = !self.events.is_empty();
         for event in self.events.drain(..) {
+            if let Event::Refused { refusal, .. } = &event {
+                assert_ne!(refusal.kind(), RefusalKind::Internal, "the engine breaks: {refusal}");
+            }
             self.session.hear(self.now, event, &mut self.actions);
         }
         has_any

@@ -6,7 +6,7 @@ mod conversation;
 mod stomp;
 mod websocket;
 
-pub use amqp::{AMQP_FRAME_BYTES_MAX, AmqpPiece, amqp_prelude};
+pub use amqp::{AMQP_FRAME_BYTES_MAX, AmqpPiece, AmqpStart};
 pub use conversation::{Conversation, broker, peer};
 pub use stomp::{STOMP_PRELUDE, StompPiece, StompReader};
 pub use websocket::{Form, UPGRADE_REQUEST, WebSocketPiece};
