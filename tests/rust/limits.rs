@@ -78,9 +78,9 @@ fn a_user_takes_as_many_connections_as_each_may_and_others_are_not_in_the_way() 
         let text = "NOT_ALLOWED - connection refused for user 'guest': \
                     user connection limit (2) is reached";
         assert_eq!(amqp_refusal(&broker, "guest:guest").await, text);
-        // RabbitMQ's text; it does not name the limit.
-        is_error(&stomp(&broker).1, "Virtual host '/' access denied");
-        is_error(&web_stomp(&broker), "Virtual host '/' access denied");
+        let text = "Connection refused: user connection limit reached";
+        is_error(&stomp(&broker).1, text);
+        is_error(&web_stomp(&broker), text);
 
         let _ann = log_in(&broker, "ann:ann-password").await.unwrap();
         first.close().await.unwrap();
@@ -92,7 +92,7 @@ fn a_user_takes_as_many_connections_as_each_may_and_others_are_not_in_the_way() 
 fn who_drops_the_socket_without_a_word_leaves_too() {
     let broker = Broker::with("user_connection_max = 1");
     let (peer, _) = stomp(&broker);
-    is_error(&stomp(&broker).1, "Virtual host '/' access denied");
+    is_error(&stomp(&broker).1, "Connection refused: user connection limit reached");
     drop(peer);
     let begun = Instant::now();
     while !stomp(&broker).1.starts_with("CONNECTED\n") {

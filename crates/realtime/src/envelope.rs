@@ -9,7 +9,6 @@ use model::{Properties, ShortString};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::id::Id;
 
 /// Bodies above this size, in bytes, are compressed. Source: `docs/scenarios.md`.
 pub const COMPRESS_ABOVE_BYTES: usize = 1024;
@@ -44,7 +43,7 @@ struct Body<'a, T> {
 
 impl<T: Serialize> Saying<'_, T> {
     /// Writes it down, at `now`, under a fresh id.
-    pub(crate) fn seal(self, now: SystemTime, user: Option<&Id>) -> Result<Envelope, Error> {
+    pub(crate) fn seal(self, now: SystemTime) -> Result<Envelope, Error> {
         let id = uuid::Uuid::new_v4().to_string();
         let time = timestamp(now);
         let body = Body { r#type: self.kind, id: &id, time: &time, fields: &self.fields };
@@ -56,7 +55,6 @@ impl<T: Serialize> Saying<'_, T> {
             message_id: short(&id),
             message_type: short(self.kind),
             timestamp: Some(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()),
-            user_id: user.and_then(|user| short(user.as_str())),
             ..Properties::default()
         };
         if body.len() > COMPRESS_ABOVE_BYTES {
@@ -105,7 +103,7 @@ mod tests {
     #[test]
     fn a_message_carries_type_id_and_time_in_body_and_properties() {
         let now = UNIX_EPOCH + Duration::from_millis(1_795_462_200_120);
-        let sealed = saying("Hello").seal(now, None).unwrap();
+        let sealed = saying("Hello").seal(now).unwrap();
         let body: Value = serde_json::from_slice(&sealed.body).unwrap();
         assert_eq!((&body["type"], &body["text"]), (&json!("group"), &json!("Hello")));
         assert_eq!(body["time"], "2026-11-23T19:30:00.120Z");
@@ -116,12 +114,12 @@ mod tests {
 
     #[test]
     fn a_body_is_compressed_above_the_limit_and_not_at_it() {
-        let bare = saying("").seal(SystemTime::now(), None).unwrap().body.len();
+        let bare = saying("").seal(SystemTime::now()).unwrap().body.len();
         let at = saying(&"x".repeat(COMPRESS_ABOVE_BYTES - bare));
-        let at = at.seal(SystemTime::now(), None).unwrap();
+        let at = at.seal(SystemTime::now()).unwrap();
         assert_eq!((at.body.len(), at.properties.content_encoding), (COMPRESS_ABOVE_BYTES, None));
         let beyond = saying(&"x".repeat(COMPRESS_ABOVE_BYTES - bare + 1));
-        let beyond = beyond.seal(SystemTime::now(), None).unwrap();
+        let beyond = beyond.seal(SystemTime::now()).unwrap();
         assert!(beyond.body.len() < 200);
         let mut text = String::new();
         flate2::read::ZlibDecoder::new(&*beyond.body).read_to_string(&mut text).unwrap();

@@ -87,7 +87,7 @@ impl Pool {
     /// confirm never came is published again under the same id, which readers drop if they see it
     /// twice.
     pub(crate) async fn say<T: Serialize>(&self, saying: Saying<'_, T>) -> Result<(), Error> {
-        let envelope = saying.seal(SystemTime::now(), None)?;
+        let envelope = saying.seal(SystemTime::now())?;
         let mut lease = self.lease().await?;
         match lease.publish(&envelope).await {
             Err(Error::Client(error)) if error.is_connection() => {

@@ -78,10 +78,17 @@ impl Attempt {
     pub(super) fn refused(&self, refusal: &Refusal) -> Complaint {
         let complaint = match refusal {
             Refusal::LoginRefused(_) | Refusal::LoopbackOnly(_) => bad(refusal.to_string()),
-            Refusal::NoSuchVhost(..)
-            | Refusal::VhostRefused(..)
-            | Refusal::VhostConnectionLimit(..)
-            | Refusal::UserConnectionLimit(..) => vhost_denied(self.vhost.as_str()),
+            Refusal::NoSuchVhost(..) | Refusal::VhostRefused(..) => {
+                vhost_denied(self.vhost.as_str())
+            }
+            // The words of RabbitMQ 4.4; before, it says of a user's or a vhost's limit only that the
+            // vhost is denied.
+            Refusal::VhostConnectionLimit(..) => {
+                bad("Connection refused: vhost connection limit reached")
+            }
+            Refusal::UserConnectionLimit(..) => {
+                bad("Connection refused: user connection limit reached")
+            }
             Refusal::NodeConnectionLimit(_) => {
                 bad("Connection refused: node connection limit reached")
             }

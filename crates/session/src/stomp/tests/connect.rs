@@ -80,7 +80,7 @@ fn a_refused_login_may_be_tried_again() {
         (
             "CONNECT",
             Refusal::UserConnectionLimit(user("guest"), 1),
-            "Virtual host '/' access denied",
+            "Connection refused: user connection limit reached",
         ),
     ] {
         let mut talk = Talk::new();
