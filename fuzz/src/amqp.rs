@@ -34,6 +34,8 @@ pub enum AmqpPiece<'a> {
     Method { channel: u8, class: u8, method: u8, arguments: &'a [u8] },
     /// A frame of any kind with any payload.
     Frame { kind: u8, channel: u16, payload: &'a [u8] },
+    /// The start of a long frame of zeros.
+    Part { kind: u8, channel: u8, payload_bytes: u32, sent_bytes: u16 },
     /// A publish and a header whose body does not follow.
     Header { channel: u8, body_bytes: u64, properties: &'a [u8] },
     /// A login with any response.
@@ -68,6 +70,13 @@ impl AmqpPiece<'_> {
                 frame(out, 1, (channel % 4).into(), &payload);
             }
             Self::Frame { kind, channel, payload } => frame(out, kind % 10, channel, payload),
+            Self::Part { kind, channel, payload_bytes, sent_bytes } => {
+                out.extend_from_slice(&[kind % 10, 0, channel % 4]);
+                // On both sides of the limit, and not far from it.
+                let payload_bytes = payload_bytes % (2 * AMQP_FRAME_BYTES_MAX);
+                out.extend_from_slice(&payload_bytes.to_be_bytes());
+                out.resize(out.len() + (payload_bytes as usize).min(sent_bytes.into()), 0);
+            }
             Self::Header { channel, body_bytes, properties } => {
                 let channel = (channel % 4).into();
                 encode_method(out, channel, &basic::Publish::default());

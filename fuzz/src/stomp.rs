@@ -107,6 +107,8 @@ pub enum StompPiece<'a> {
     Send { destination: u8, transaction: Option<u8>, receipt: Option<u8>, body: &'a [u8] },
     /// ACK, or NACK, of the last MESSAGE.
     Settle { is_ack: bool, transaction: Option<u8> },
+    /// One byte over and over.
+    Long { byte: u8, bytes: u16 },
     /// Line ends.
     HeartBeat,
     /// Any bytes.
@@ -164,6 +166,7 @@ impl StompPiece<'_> {
                 optional(out, "transaction", *transaction);
                 end(out, b"");
             }
+            Self::Long { byte, bytes } => out.resize(out.len() + usize::from(*bytes), *byte),
             Self::HeartBeat => out.extend_from_slice(b"\r\n\n"),
             Self::Raw(bytes) => out.extend_from_slice(bytes),
             Self::Wait(_) | Self::ShutDown => {}
