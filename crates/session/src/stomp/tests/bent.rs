@@ -29,9 +29,16 @@ fn frame() -> impl Strategy<Value = &'static str> {
 }
 
 /// What came of it, in no particular order: pieces are answered one by one, a whole at its end.
+///
+/// Which number a consumer has depends on whether an earlier one's end was answered before; it is the
+/// link's alone, and left out.
 fn sorted(said: &[String]) -> Vec<String> {
+    let unnumbered = |said: &str| match said.split_once(' ') {
+        Some(("cancel", _)) => "cancel".to_owned(),
+        _ => said.to_owned(),
+    };
     let mut all: Vec<String> =
-        said.iter().flat_map(|said| said.split("; ").map(str::to_owned)).collect();
+        said.iter().flat_map(|said| said.split("; ").map(unnumbered)).collect();
     all.retain(|said| !said.is_empty());
     all.sort();
     all
