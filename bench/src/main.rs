@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, env = "HOPWIRE_BIN")]
     hopwire: Option<PathBuf>,
     /// A running RabbitMQ on this machine: amqp://…,ws://…; without it, Hopwire alone
-    #[arg(long, env = "HOPWIRE_BENCH_PEER")]
+    #[arg(long, env = "BENCH_PEER")]
     peer: Option<String>,
     /// Rounds of each scenario; the median counts
     #[arg(long, default_value_t = 3)]

@@ -27,7 +27,7 @@ pub(crate) fn bench(arguments: &[&str]) -> Outcome {
     let peer = [of("ORACLE_AMQP_URL"), of("ORACLE_WS_URL")].into_iter().flatten();
     let peer = peer.cloned().collect::<Vec<_>>().join(",");
     let measured = run(
-        cargo(&all).env("HOPWIRE_BENCH_PEER", peer),
+        cargo(&all).env("BENCH_PEER", peer),
         "cargo xtask bench --help lists what can be measured",
     );
     drop(oracle);

@@ -127,7 +127,10 @@ pub(crate) fn from_environment(
 }
 
 /// Variables with a meaning of their own: flags, and what tests and tools use.
-const NOT_KEYS: [&str; 7] = ["CONFIG", "DATA_DIR", "LOG", "BIN", "AMQP", "WS_URL", "UI_URL"];
+const NOT_KEYS: [&str; 10] = [
+    "CONFIG", "DATA_DIR", "LOG", "PASSWORD", "BIN", "AMQP", "WS_URL", "WS_FRAME", "UI_URL",
+    "API_URL",
+];
 
 /// Whether `key` is an instance of `name`; if so, what stands for its `$` words, joined by dots.
 ///
