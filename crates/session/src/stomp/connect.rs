@@ -81,8 +81,8 @@ impl Attempt {
             Refusal::NoSuchVhost(..) | Refusal::VhostRefused(..) => {
                 vhost_denied(self.vhost.as_str())
             }
-            // The words of RabbitMQ 4.4; before, it says of a user's or a vhost's limit only that the
-            // vhost is denied.
+            // The words of RabbitMQ 4.4; before, it says of a user's or a vhost's limit only that
+            // the vhost is denied.
             Refusal::VhostConnectionLimit(..) => {
                 bad("Connection refused: vhost connection limit reached")
             }

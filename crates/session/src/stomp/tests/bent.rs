@@ -30,8 +30,8 @@ fn frame() -> impl Strategy<Value = &'static str> {
 
 /// What came of it, in no particular order: pieces are answered one by one, a whole at its end.
 ///
-/// Which number a consumer has depends on whether an earlier one's end was answered before; it is the
-/// link's alone, and left out.
+/// Which number a consumer has depends on whether an earlier one's end was answered before; it is
+/// the link's alone, and left out.
 fn sorted(said: &[String]) -> Vec<String> {
     let unnumbered = |said: &str| match said.split_once(' ') {
         Some(("cancel", _)) => "cancel".to_owned(),
