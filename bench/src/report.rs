@@ -61,7 +61,8 @@ const HEAD: &str = "# Performance\n\n\
 const TAIL: &str = "\nRaw figures: [raw.tsv](performance/raw.tsv).\n\n\
     ![How many times RabbitMQ](performance/ratios.svg)\n\n\
     The message rate counts deliveries at the subscribers. RabbitMQ gets a twentieth of the\n\
-    messages, so that a run ends; a rate does not depend on it. Memory is anonymous resident\n\
+    messages, so that a run ends; its rates vary more between rounds (raw.tsv). Memory is\n\
+    anonymous resident\n\
     memory (`RssAnon`), kernel buffers apart. The client of the benchmark is Hopwire's own\n\
     (`crates/client`), against both brokers. On two cores the load generator\n\
     is often the limit (in the queue scenario Hopwire uses less than half a core); the CPU time\n\
