@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ConsumerId, DeliveryId, Message, QueueName, Refusal};
+use model::{ConsumerId, DeliveryId, Message, QueueName, Refusal, Sequenced};
 
 use crate::command::Channel;
 
@@ -21,8 +21,10 @@ pub enum Event {
         /// Why.
         refusal: Box<Refusal>,
     },
-    /// A delivery to a consumer.
+    /// A delivery to a consumer of a queue.
     Delivered(Delivery),
+    /// A topic subscription's next messages.
+    Followed(Followed),
     /// The publish with that number is safe. They come one by one; a session may answer a run at
     /// once.
     Confirmed(Channel, u64),
@@ -88,6 +90,17 @@ pub struct Got {
     pub message: Arc<Message>,
 }
 
+/// Messages for a topic subscription, in order. Nothing of them is settled.
+#[derive(Debug)]
+pub struct Followed {
+    /// Whom they are for.
+    pub consumer: ConsumerId,
+    /// How many messages it lost before the first of these, because it was too slow.
+    pub dropped: u64,
+    /// The messages, shared with the other subscriptions that read the same.
+    pub messages: Arc<[Sequenced]>,
+}
+
 /// A message for a consumer.
 #[derive(Debug)]
 pub struct Delivery {
@@ -97,8 +110,6 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Whether it was delivered before.
     pub is_redelivered: bool,
-    /// How many messages this consumer lost before this one, because it was too slow.
-    pub dropped: u64,
     /// The message.
     pub message: Arc<Message>,
 }

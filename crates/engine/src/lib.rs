@@ -18,5 +18,5 @@ pub use command::{
 pub use compose::compose;
 pub use connections::{Connection, Connections, Meter};
 pub use engine::Engine;
-pub use event::{Delivery, Event, Got, Refused, Reply};
+pub use event::{Delivery, Event, Followed, Got, Refused, Reply};
 pub use link::Link;

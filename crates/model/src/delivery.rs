@@ -1,4 +1,8 @@
-//! What happens to a message between a queue and its consumer.
+//! What happens to a message between a queue or a stream and its consumer.
+
+use std::sync::Arc;
+
+use crate::Message;
 
 /// Whether a consumer acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,15 @@ pub struct DeliveryId {
     pub source: SourceId,
     /// Its place in that source; the oldest has the lowest.
     pub sequence: u64,
+}
+
+/// A message of a stream with its place in it.
+#[derive(Clone, Debug)]
+pub struct Sequenced {
+    /// Its place; the oldest has the lowest.
+    pub sequence: u64,
+    /// The message.
+    pub message: Arc<Message>,
 }
 
 /// A link's number, unique within the node and never used again.

@@ -17,7 +17,9 @@ pub mod routing_key;
 pub mod short_string;
 
 pub use binding::{Binding, Destination};
-pub use delivery::{AckMode, ConsumerId, DeclareMode, DeliveryId, LinkId, Outcome, SourceId};
+pub use delivery::{
+    AckMode, ConsumerId, DeclareMode, DeliveryId, LinkId, Outcome, Sequenced, SourceId,
+};
 pub use exchange::{ExchangeKind, ExchangeSpec};
 pub use field::{FieldTable, FieldValue};
 pub use message::{Marks, Message, MessageParts};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ConsumerId, ConsumerTag, FieldTable, LinkId, Message, QueueName};
+use model::{ConsumerId, ConsumerTag, FieldTable, LinkId, Message, QueueName, Sequenced};
 
 use super::retention::CursorLimits;
 use super::stream::{CursorKey, Stream};
@@ -92,6 +92,12 @@ impl Cursor {
         messages: &mut Vec<(u64, Arc<Message>)>,
     ) -> Read {
         self.stream.read(self.key, turn.now, limit, messages)
+    }
+
+    /// As [`Self::read`], at most [`super::RUN_MESSAGES_MAX`] messages, shared with the other
+    /// cursors that read the same. It may be fewer although more is there.
+    pub fn read_run(&mut self, turn: &mut Turn) -> (Arc<[Sequenced]>, Read) {
+        self.stream.read_run(self.key, turn.now)
     }
 }
 

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::Message;
+use model::{Message, Sequenced};
 
 use super::retention::{CursorLimits, StreamLimits};
+use super::run::{RUN_MESSAGES_MAX, Runs};
 
 /// The messages that a stream holds.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct Ring {
     at_end: u32,
     /// Bytes of all messages that ever came.
     bytes_total: u64,
+    runs: Runs,
 }
 
 #[derive(Debug)]
@@ -51,7 +53,14 @@ impl Slot {
 
 impl Ring {
     pub(super) fn new(birth: Instant) -> Self {
-        Self { birth, slots: VecDeque::new(), start: 0, at_end: 0, bytes_total: 0 }
+        Self {
+            birth,
+            slots: VecDeque::new(),
+            start: 0,
+            at_end: 0,
+            bytes_total: 0,
+            runs: Runs::default(),
+        }
     }
 
     /// The sequence that the next message will have.
@@ -86,6 +95,7 @@ impl Ring {
         while self.slots.len() as u64 > limits.messages_max || self.bytes() > limits.bytes_max {
             self.drop_front();
         }
+        self.runs.forget_before(self.start);
     }
 
     /// Where a cursor at `position` stands once its limits and the ring's start have their way.
@@ -138,6 +148,39 @@ impl Ring {
         next
     }
 
+    /// Reads a run from `position` on for one of `cursors`, as [`Self::read`] does; gives the
+    /// position behind what it read or passed.
+    pub(super) fn read_run(
+        &mut self,
+        now: Instant,
+        position: u64,
+        ttl: Option<Duration>,
+        cursors: usize,
+    ) -> (Arc<[Sequenced]>, u64) {
+        let ahead = usize::try_from(self.end().saturating_sub(position)).unwrap_or(usize::MAX);
+        let available = ahead.min(RUN_MESSAGES_MAX);
+        if let Some(run) = self.runs.find(position, available).filter(|_| ttl.is_none()) {
+            return (Arc::clone(run), position + run.len() as u64);
+        }
+        let slots = self.slots.range(self.slots.len().saturating_sub(ahead)..).take(available);
+        let never_expires = |slot: &Slot| slot.message.marks().expiration_ms.is_none();
+        if ttl.is_none() && slots.clone().all(never_expires) {
+            let sequenced = |(sequence, slot): (u64, &Slot)| Sequenced {
+                sequence,
+                message: Arc::clone(&slot.message),
+            };
+            let run = (position..).zip(slots).map(sequenced).collect();
+            if cursors > 1 {
+                self.runs.keep(position, &run);
+            }
+            return (run, position + available as u64);
+        }
+        let mut messages = Vec::with_capacity(available);
+        let next = self.read(now, position, ttl, RUN_MESSAGES_MAX, &mut messages);
+        let sequenced = |(sequence, message)| Sequenced { sequence, message };
+        (messages.into_iter().map(sequenced).collect(), next)
+    }
+
     /// Moves a cursor on, and drops what all have passed.
     pub(super) fn advance(&mut self, from: u64, to: u64) {
         if from == to {
@@ -154,6 +197,7 @@ impl Ring {
         while self.slots.front().is_some_and(|slot| slot.cursors == 0) {
             self.drop_front();
         }
+        self.runs.forget_before(self.start);
         let room = self.slots.capacity();
         if room > ROOM_KEPT_MESSAGES && self.slots.len() < room / 4 {
             self.slots.shrink_to((room / 2).max(ROOM_KEPT_MESSAGES));

@@ -4,9 +4,9 @@
 //! busy finds the rest when it comes back. A stream without cursors holds nothing.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use model::{Message, QueueName};
+use model::{Message, QueueName, Sequenced};
 use parking_lot::Mutex;
 use slab::Slab;
 
@@ -146,18 +146,42 @@ impl Stream {
         limit: usize,
         messages: &mut Vec<(u64, Arc<Message>)>,
     ) -> Read {
+        self.read_by(key, |ring, start, ttl, _| {
+            let before = messages.len();
+            let to = ring.read(now, start, ttl, limit, messages);
+            (to, messages.len() - before)
+        })
+    }
+
+    pub(super) fn read_run(&self, key: CursorKey, now: Instant) -> (Arc<[Sequenced]>, Read) {
+        let mut messages = Arc::default();
+        let read = self.read_by(key, |ring, start, ttl, cursors| {
+            let to;
+            (messages, to) = ring.read_run(now, start, ttl, cursors);
+            (to, messages.len())
+        });
+        (messages, read)
+    }
+
+    /// Moves a cursor on by what `take` does: it is given where to begin, the cursor's time to
+    /// live and the number of cursors, and says where it ended and how many messages it took.
+    fn read_by(
+        &self,
+        key: CursorKey,
+        take: impl FnOnce(&mut Ring, u64, Option<Duration>, usize) -> (u64, usize),
+    ) -> Read {
         let mut guard = self.state.lock();
         let state = &mut *guard;
+        let cursors = state.places.len();
         let Some(place) = state.places.get_mut(key.0) else {
             return Read::default();
         };
         let limits = &place.spec.limits;
         let from = place.position;
         let start = state.ring.within(from, limits);
-        let before = messages.len();
-        let to = state.ring.read(now, start, limits.message_ttl, limit, messages);
+        let (to, taken) = take(&mut state.ring, start, limits.message_ttl, cursors);
         place.position = to;
-        place.delivered += (messages.len() - before) as u64;
+        place.delivered += taken as u64;
         place.dropped += start - from;
         let is_waiting = place.waits_at.is_some();
         state.ring.advance(from, to);
@@ -238,5 +262,7 @@ impl std::fmt::Debug for Stream {
 
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod runs;
 #[cfg(test)]
 mod tests;

@@ -4,14 +4,11 @@ use std::time::Instant;
 
 use broker::inbox::{Inbound, QueueDelivery};
 use broker::turn::Turn;
-use model::{AckMode, ConsumerId, DeliveryId, SourceId};
+use model::{AckMode, ConsumerId};
 
 use super::Link;
 use super::consume::{Consumer, Kind};
-use crate::event::{Delivery, Event};
-
-/// A topic subscription's deliveries have no source: nothing is settled.
-const NO_SOURCE: SourceId = SourceId(u32::MAX);
+use crate::event::{Delivery, Event, Followed};
 
 impl Link {
     pub(crate) fn receive(&mut self, now: Instant, limit: usize, events: &mut Vec<Event>) {
@@ -39,7 +36,7 @@ impl Link {
         if self.drained.is_empty() && self.drained.capacity() > DRAINED_KEPT_MAX {
             self.drained = Default::default();
         }
-        self.read_streams(now, enough, events);
+        self.read_streams(now, enough.saturating_sub(events.len()), events);
         self.channels.report(&self.connection);
     }
 
@@ -55,43 +52,36 @@ impl Link {
             consumer: delivery.consumer,
             id: delivery.id,
             is_redelivered: delivery.is_redelivered,
-            dropped: 0,
             message: delivery.message,
         }))
     }
 
-    fn read_streams(&mut self, now: Instant, enough: usize, events: &mut Vec<Event>) {
+    /// Reads until there are about `room` messages.
+    fn read_streams(&mut self, now: Instant, mut room: usize, events: &mut Vec<Event>) {
         if self.ready.is_empty() {
             return;
         }
         let mut turn = Turn::new(now);
-        let mut batch = Vec::new();
-        while events.len() < enough {
-            let Some(id) = self.ready.pop_front() else {
+        while room > 0 {
+            let Some(consumer) = self.ready.pop_front() else {
                 break;
             };
-            let slot = self.consumers.get_mut(id.0 as usize).and_then(Option::as_mut);
+            let slot = self.consumers.get_mut(consumer.0 as usize).and_then(Option::as_mut);
             let Some(Consumer { channel, kind: Kind::Stream(cursor) }) = slot else {
                 continue;
             };
-            let read = cursor.read(&mut turn, enough - events.len(), &mut batch);
-            let delivered = batch.len() as u64;
-            let mut dropped = read.dropped;
-            self.channels.count(*channel, |tally| tally.delivered += delivered);
-            for (sequence, message) in batch.drain(..) {
-                let id_of_delivery = DeliveryId { source: NO_SOURCE, sequence };
-                events.push(Event::Delivered(Delivery {
-                    consumer: id,
-                    id: id_of_delivery,
-                    is_redelivered: false,
-                    dropped: std::mem::take(&mut dropped),
-                    message,
-                }));
-            }
-            self.broker.count_followed(delivered);
+            let (messages, read) = cursor.read_run(&mut turn);
             if read.has_more {
-                self.ready.push_back(id);
+                self.ready.push_back(consumer);
             }
+            if messages.is_empty() {
+                continue;
+            }
+            let delivered = messages.len();
+            room = room.saturating_sub(delivered);
+            self.channels.count(*channel, |tally| tally.delivered += delivered as u64);
+            self.broker.count_followed(delivered as u64);
+            events.push(Event::Followed(Followed { consumer, dropped: read.dropped, messages }));
         }
         self.broker.finish(&mut turn);
     }

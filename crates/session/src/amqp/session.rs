@@ -308,6 +308,8 @@ impl Session for AmqpSession {
     fn hear(&mut self, now: Instant, event: Event, actions: &mut Actions) {
         match event {
             Event::Delivered(delivery) => self.deliver(&delivery, actions),
+            // An AMQP session subscribes to queues alone.
+            Event::Followed(_) => {}
             Event::Confirmed(channel, number) => {
                 self.confirmed(now, channel, number, Verdict::Confirmed, actions);
             }

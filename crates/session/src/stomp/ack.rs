@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine::Delivery;
-use model::{ConsumerId, DeliveryId, Outcome, Refusal};
+use engine::{Delivery, Followed};
+use model::{ConsumerId, DeliveryId, Outcome, Refusal, Sequenced};
 use smallvec::SmallVec;
 use wire::stomp::{Command, Frame, Version};
 
@@ -55,7 +55,7 @@ impl Unacked {
             number: self.last,
             is_redelivered: delivery.is_redelivered,
             has_ack: is_manual && version == Version::V1_2,
-            dropped: delivery.dropped,
+            dropped: 0,
         };
         let message: &Arc<_> = &delivery.message;
         prepare_tail(message);
@@ -68,6 +68,27 @@ impl Unacked {
             });
         } else if subscription.counts_written {
             self.count_written(delivery.consumer);
+        }
+    }
+
+    /// Writes the next messages of a topic subscription. Nothing of them is kept.
+    pub(super) fn follow(
+        &mut self,
+        subscription: &Subscription,
+        followed: &Followed,
+        actions: &mut Actions,
+    ) {
+        let mut dropped = followed.dropped;
+        for Sequenced { message, .. } in &*followed.messages {
+            self.last += 1;
+            let head = Head {
+                number: self.last,
+                is_redelivered: false,
+                has_ack: false,
+                dropped: std::mem::take(&mut dropped),
+            };
+            prepare_tail(message);
+            actions.outbox.stomp_message(message, |out| subscription.write_head(out, head));
         }
     }
 

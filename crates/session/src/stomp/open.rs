@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Channel, Delivery, Event, Refused, Reply};
+use engine::{Channel, Delivery, Event, Followed, Refused, Reply};
 use model::{ConsumerId, ExchangeName, QueueName, Refusal, Right};
 use wire::stomp::{Command, Frame, Quoted, Version};
 
@@ -199,6 +199,7 @@ impl Open {
     pub(super) fn hear(&mut self, event: Event, actions: &mut Actions) -> Result<(), Complaint> {
         match event {
             Event::Delivered(delivery) => self.deliver(delivery, actions),
+            Event::Followed(followed) => self.follow(&followed, actions),
             Event::Confirmed(CHANNEL, number) => self.receipts.confirm(number, actions),
             Event::Rejected(CHANNEL, number) => return self.receipts.reject(number),
             Event::Answered(CHANNEL, reply) => return self.answered(reply, actions),
@@ -250,6 +251,13 @@ impl Open {
                 self.unacked.deliver(subscription, delivery, self.version, actions);
             }
             None => tracing::debug!(?delivery.consumer, "a delivery for no subscription"),
+        }
+    }
+
+    fn follow(&mut self, followed: &Followed, actions: &mut Actions) {
+        match self.subscriptions.get(followed.consumer) {
+            Some(subscription) => self.unacked.follow(subscription, followed, actions),
+            None => tracing::debug!(?followed.consumer, "messages for no subscription"),
         }
     }
 

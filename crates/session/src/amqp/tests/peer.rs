@@ -127,7 +127,6 @@ impl Peer {
             consumer: ConsumerId(consumer),
             id: id(sequence),
             is_redelivered: false,
-            dropped: 0,
             message: Arc::clone(message),
         }));
     }

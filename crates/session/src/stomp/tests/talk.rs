@@ -5,10 +5,10 @@ use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Channel, Command, Delivery, Event, Refused, Reply};
+use engine::{Channel, Command, Delivery, Event, Followed, Refused, Reply};
 use model::{
     ConsumerId, DeliveryId, ExchangeName, Marks, Message, MessageParts, Properties, QueueName,
-    QueueSpec, Refusal, SourceId,
+    QueueSpec, Refusal, Sequenced, SourceId,
 };
 use wire::amqp::PROPERTY_CODEC;
 use wire::stomp::{Decoded, Decoder, Header, Role};
@@ -123,9 +123,21 @@ impl Talk {
             consumer: ConsumerId(consumer),
             id: DeliveryId { source: SourceId(0), sequence: self.sequence },
             is_redelivered: false,
-            dropped: 0,
             message: Arc::new(message),
         }))
+    }
+
+    /// The engine brings the next messages of a topic subscription, of which some were lost before.
+    pub(super) fn follow(&mut self, consumer: u32, dropped: u64, bodies: &[&str]) -> String {
+        let mut sequences = self.sequence..;
+        let sequenced = |(sequence, body): (u64, &&str)| Sequenced {
+            sequence,
+            message: Arc::new(message("amq.topic", "k", &Properties::default(), body)),
+        };
+        let messages: Arc<[_]> = sequences.by_ref().zip(bodies).map(sequenced).collect();
+        self.sequence = sequences.start;
+        let consumer = ConsumerId(consumer);
+        self.hear(Event::Followed(Followed { consumer, dropped, messages }))
     }
 
     /// Time goes by, up to that many milliseconds after the accept. Says what that brought.
