@@ -1,128 +1,106 @@
 //! The scenarios, and how each is measured.
 
+mod body;
+mod check;
 mod fan_out;
-mod idle;
+mod feed;
 mod keyed;
-mod queue;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::Problem;
-use crate::measure::{Broker, Figure};
+use crate::broker::{Broker, Kind};
+use crate::figure::Measured;
+use crate::load::Delivered;
+use crate::peer::Programs;
 use crate::process::cpu_time;
 
 /// A scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
-    /// One AMQP publisher, so many WebSocket subscribers of one topic, 128 bytes.
+    /// One publisher, so many WebSocket subscribers of one topic, 128 bytes.
     FanOut(u32),
-    /// The same with 1 KiB of JSON and permessage-deflate.
-    FanOutDeflate(u32),
-    /// One AMQP publisher, so many WebSocket subscribers with a key each, 128 bytes.
+    /// The same with 1 KiB.
+    FanOutLarge(u32),
+    /// One publisher, so many WebSocket subscribers with a key each, 128 bytes.
     Keyed(u32),
-    /// AMQP to AMQP through a queue: confirms, prefetch 200, individual acknowledgements, 128
-    /// bytes.
-    Queue,
-    /// Memory of so many idle WebSocket sessions with one subscription each.
-    Idle(u32),
 }
 
 impl Scenario {
     pub(crate) const ALL: [Self; 6] = [
+        Self::FanOut(10),
         Self::FanOut(100),
         Self::FanOut(1000),
-        Self::FanOutDeflate(1000),
+        Self::FanOut(5000),
+        Self::FanOutLarge(1000),
         Self::Keyed(1000),
-        Self::Queue,
-        Self::Idle(2000),
     ];
 
+    /// As raw lines say it; `--only` looks for a part of it.
     pub(crate) fn name(self) -> String {
         match self {
-            Self::FanOut(count) => format!("fan-out to {count} WebSocket subscribers"),
-            Self::FanOutDeflate(count) => format!("fan-out to {count}, 1 KiB JSON, deflate"),
-            Self::Keyed(count) => format!("AMQP to {count} users by key"),
-            Self::Queue => "AMQP queue with confirms and acks".to_owned(),
-            Self::Idle(count) => format!("memory per idle session, {count} sessions"),
+            Self::FanOut(count) => format!("fan-out-{count}"),
+            Self::FanOutLarge(count) => format!("fan-out-{count}-1KiB"),
+            Self::Keyed(count) => format!("keyed-{count}"),
         }
     }
 
-    pub(crate) fn unit(self) -> &'static str {
+    /// The brokers that are compared in it.
+    pub(crate) fn brokers(self) -> &'static [Kind] {
+        const ALL: &[Kind] = &[Kind::Hopwire, Kind::Floor, Kind::Nats, Kind::RabbitMq];
+        const FAST: &[Kind] = &[Kind::Hopwire, Kind::Floor, Kind::Nats];
         match self {
-            Self::Idle(_) => "bytes",
-            _ => "msg/s",
+            Self::FanOut(5000..) | Self::FanOutLarge(_) => FAST,
+            Self::FanOut(_) | Self::Keyed(_) => ALL,
         }
     }
 
-    /// Whether less is better.
-    pub(crate) fn is_cost(self) -> bool {
-        matches!(self, Self::Idle(_))
-    }
-
-    pub(crate) async fn measure(self, broker: &Broker, round: usize) -> Result<Figure, Problem> {
-        let outcome = match self {
-            Self::FanOut(count) => fan_out::measure(broker, count, false).await?,
-            Self::FanOutDeflate(count) => fan_out::measure(broker, count, true).await?,
-            Self::Keyed(count) => keyed::measure(broker, count).await?,
-            Self::Queue => queue::measure(broker).await?,
-            Self::Idle(count) => {
-                let value = idle::measure(broker, count).await?;
-                let cpu_micros = None;
-                return Ok(Figure {
-                    scenario: self,
-                    broker: broker.name,
-                    round,
-                    value,
-                    cpu_micros,
-                });
-            }
-        };
-        Ok(Figure {
-            scenario: self,
-            broker: broker.name,
-            round,
-            value: outcome.rate(),
-            cpu_micros: Some(outcome.cpu_micros()),
-        })
+    pub(crate) fn measure(
+        self,
+        broker: &Broker,
+        _programs: &Programs,
+    ) -> Result<Measured, Problem> {
+        match self {
+            Self::FanOut(count) => fan_out::measure(broker, count, &body::plain(128)),
+            Self::FanOutLarge(count) => fan_out::measure(broker, count, &body::plain(1024)),
+            Self::Keyed(count) => keyed::measure(broker, count),
+        }
     }
 }
 
-/// Messages delivered, and what that took.
+/// How long the timed part publishes.
+const DURATION: Duration = Duration::from_secs(2);
+
+/// How long the part before it does, which is not timed.
+const WARM_UP: Duration = Duration::from_millis(300);
+
+/// CPU time of a broker and of ourselves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    messages: u64,
-    took: Duration,
-    cpu: Duration,
+struct CpuTimes {
+    broker: Duration,
+    generator: Duration,
 }
 
-impl Outcome {
-    fn rate(self) -> f64 {
-        self.messages as f64 / self.took.as_secs_f64()
+impl CpuTimes {
+    fn read(broker: &Broker) -> Result<Self, Problem> {
+        Ok(Self { broker: cpu_time(broker.pid)?, generator: cpu_time(std::process::id())? })
     }
 
-    fn cpu_micros(self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.messages as f64
+    fn since(self, before: Self) -> Self {
+        Self {
+            broker: self.broker.saturating_sub(before.broker),
+            generator: self.generator.saturating_sub(before.generator),
+        }
     }
-}
 
-/// Takes the time and the broker's CPU time of some work.
-pub(crate) async fn timed(
-    broker: &Broker,
-    messages: u64,
-    work: impl Future<Output = Result<(), Problem>>,
-) -> Result<Outcome, Problem> {
-    let cpu_before = cpu_time(broker.pid)?;
-    let start = Instant::now();
-    let result = tokio::time::timeout(PATIENCE, work).await;
-    result.map_err(|_| format!("not done within {PATIENCE:?}"))??;
-    let took = start.elapsed();
-    Ok(Outcome { messages, took, cpu: cpu_time(broker.pid)?.saturating_sub(cpu_before) })
-}
-
-/// No scenario takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How much of `full` a broker gets; at least one.
-pub(crate) fn share(broker: &Broker, full: u64) -> u64 {
-    ((full as f64 * broker.share) as u64).max(1)
+    /// A rate, and what it cost.
+    fn measured(self, delivered: Delivered) -> Measured {
+        let (messages, seconds) = (delivered.messages as f64, delivered.took.as_secs_f64());
+        Measured {
+            value: messages / seconds,
+            broker_cpu: Some(self.broker.as_secs_f64() / messages * 1e6),
+            generator_cores: Some(self.generator.as_secs_f64() / seconds),
+            ..Measured::default()
+        }
+    }
 }

@@ -1,72 +1,59 @@
-//! One AMQP publisher on `amq.topic`, many WebSocket subscribers of one key.
+//! One publisher, many WebSocket subscribers of one topic.
 
-use client::amqp::{Connection, Publish};
-use model::Properties;
-
-use super::{Outcome, share, timed};
+use super::{CpuTimes, DURATION, WARM_UP, check, feed};
 use crate::Problem;
-use crate::measure::Broker;
-use crate::subscriber::Crowd;
+use crate::broker::{Broker, Kind};
+use crate::figure::Measured;
+use crate::load::{Browser, Crowd, Member, Pump, Window};
 
-/// Deliveries of one round.
-const DELIVERIES: u64 = 1_000_000;
+const KEY: &str = "bench.all";
 
-/// Messages published ahead of what all subscribers have, so that no bound of a broker is met.
-const AHEAD_MAX: u64 = 4_000;
+/// Messages that any one subscriber may be behind, at most.
+const WINDOW_MAX: u64 = 4_000;
 
-pub(super) async fn measure(
+pub(super) fn measure(
     broker: &Broker,
     subscribers: u32,
-    is_compressing: bool,
-) -> Result<Outcome, Problem> {
-    let destinations = (0..subscribers).map(|_| "/topic/bench.all".to_owned());
-    let crowd = Crowd::gather(&broker.ws, destinations, is_compressing).await?;
-    let body = match is_compressing {
-        true => json(1024),
-        false => vec![b'x'; 128],
-    };
-    let subscribers = u64::from(subscribers);
-    let messages = share(broker, DELIVERIES) / subscribers;
-    let connection = Connection::open(&broker.amqp).await?;
-    let channel = connection.open_channel().await?;
-    let properties = Properties::default();
-    let publish = Publish {
-        exchange: "amq.topic",
-        key: "bench.all",
-        properties: &properties,
-        body: &body,
-        is_mandatory: false,
-    };
-    let warm_up = messages.div_ceil(20);
-    let mut outcome = None;
-    for messages in [warm_up, messages] {
-        crowd.expect(messages * subscribers);
-        let work = async {
-            for number in 0..messages {
-                while number > AHEAD_MAX + crowd.messages() / subscribers {
-                    tokio::task::yield_now().await;
-                }
-                channel.publish(publish).await?;
-            }
-            crowd.satisfied().await;
-            Ok(())
-        };
-        outcome = Some(timed(broker, messages * subscribers, work).await?);
-    }
-    connection.close().await?;
-    outcome.ok_or_else(|| "nothing was measured".into())
+    body: &[u8],
+) -> Result<Measured, Problem> {
+    let mut pump = pump(broker, broker.browser(), subscribers, body)?;
+    run(broker, &mut pump)
 }
 
-/// JSON as a dashboard sends it, of about that size.
-fn json(bytes: usize) -> Vec<u8> {
-    let mut text = String::from("{\"type\":\"metrics\",\"values\":{");
-    let mut number = 0_u64;
-    while text.len() < bytes - 2 {
-        number =
-            number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.push_str(&format!("\"metric_{}\":{},", number % 97, number >> 44));
-    }
-    text.truncate(bytes - 2);
-    text.push_str("}}");
-    text.into_bytes()
+/// Warms up, measures, and checks.
+pub(super) fn run(broker: &Broker, pump: &mut Pump) -> Result<Measured, Problem> {
+    pump.run(WARM_UP)?;
+    let bytes_before = pump.crowd.show()?.bytes;
+    let before = CpuTimes::read(broker)?;
+    let delivered = pump.run(DURATION)?;
+    let cpu = CpuTimes::read(broker)?.since(before);
+    let bytes = pump.crowd.show()?.bytes - bytes_before;
+    check::check(pump, 1)?;
+    let messages = delivered.messages as f64;
+    Ok(Measured { wire_bytes: Some(bytes as f64 / messages), ..cpu.measured(delivered) })
+}
+
+/// Subscribers, and a publisher for all of them.
+pub(super) fn pump(
+    broker: &Broker,
+    browser: Browser,
+    subscribers: u32,
+    body: &[u8],
+) -> Result<Pump, Problem> {
+    let message_bytes = nats_message_bytes(KEY, body);
+    let crowd = Crowd::gather((0..subscribers).map(|_| Member::Browser {
+        browser,
+        destination: broker.kind.destination(KEY),
+        message_bytes,
+    }))?;
+    let feed = feed::open(broker, &[KEY.to_owned()], body)?;
+    let receivers = u64::from(subscribers);
+    let least = if broker.kind == Kind::RabbitMq { 4 } else { 64 };
+    let window = (broker.kind.deliveries_ahead() / receivers).clamp(least, WINDOW_MAX);
+    Ok(Pump::new(crowd, vec![feed], Window::Fewest(window), receivers))
+}
+
+/// What a message of NATS has: `MSG <subject> <sid> <bytes>`, the body, and two line ends.
+pub(super) fn nats_message_bytes(subject: &str, body: &[u8]) -> u64 {
+    (format!("MSG {subject} 1 {}\r\n\r\n", body.len()).len() + body.len()) as u64
 }

@@ -1,50 +1,37 @@
-//! One AMQP publisher on a topic exchange, many WebSocket subscribers with a key each.
+//! One publisher, many WebSocket subscribers with a key each.
 
-use client::amqp::{Connection, Publish};
-use model::Properties;
-
-use super::{Outcome, share, timed};
+use super::{CpuTimes, DURATION, WARM_UP, body, check, fan_out, feed};
 use crate::Problem;
-use crate::measure::Broker;
-use crate::subscriber::Crowd;
+use crate::broker::{Broker, Kind};
+use crate::figure::Measured;
+use crate::load::{Crowd, Member, Pump, Window};
 
-/// Messages of one round.
-const MESSAGES: u64 = 400_000;
+/// Messages on their way at most.
+const WINDOW: u64 = 100_000;
 
-/// Messages published ahead of what came.
-const AHEAD_MAX: u64 = 100_000;
+/// The same for RabbitMQ.
+const WINDOW_SMALL: u64 = 10_000;
 
-pub(super) async fn measure(broker: &Broker, users: u32) -> Result<Outcome, Problem> {
-    let destinations = (0..users).map(|user| format!("/exchange/amq.topic/user.{user}"));
-    let crowd = Crowd::gather(&broker.ws, destinations, false).await?;
-    let messages = share(broker, MESSAGES);
-    let connection = Connection::open(&broker.amqp).await?;
-    let channel = connection.open_channel().await?;
-    let properties = Properties::default();
-    let keys: Vec<String> = (0..users).map(|user| format!("user.{user}")).collect();
-    let body = vec![b'x'; 128];
-    let mut outcome = None;
-    for messages in [messages.div_ceil(20), messages] {
-        crowd.expect(messages);
-        let work = async {
-            for (number, key) in (0..messages).zip(keys.iter().cycle()) {
-                while number > AHEAD_MAX + crowd.messages() {
-                    tokio::task::yield_now().await;
-                }
-                let publish = Publish {
-                    exchange: "amq.topic",
-                    key,
-                    properties: &properties,
-                    body: &body,
-                    is_mandatory: false,
-                };
-                channel.publish(publish).await?;
-            }
-            crowd.satisfied().await;
-            Ok(())
-        };
-        outcome = Some(timed(broker, messages, work).await?);
-    }
-    connection.close().await?;
-    outcome.ok_or_else(|| "nothing was measured".into())
+pub(super) fn measure(broker: &Broker, users: u32) -> Result<Measured, Problem> {
+    let body = body::plain(128);
+    // All of one length, as the counting of NATS's messages asks.
+    let keys: Vec<String> = (0..users).map(|user| format!("user.{:05}", user)).collect();
+    let browser = broker.browser();
+    let crowd = Crowd::gather(keys.iter().map(|key| Member::Browser {
+        browser,
+        destination: broker.kind.destination(key),
+        message_bytes: fan_out::nats_message_bytes(key, &body),
+    }))?;
+    let window = match broker.kind {
+        Kind::RabbitMq => WINDOW_SMALL,
+        _ => WINDOW,
+    };
+    let feed = feed::open(broker, &keys, &body)?;
+    let mut pump = Pump::new(crowd, vec![feed], Window::Total(window), 1);
+    pump.run(WARM_UP)?;
+    let before = CpuTimes::read(broker)?;
+    let delivered = pump.run(DURATION)?;
+    let cpu = CpuTimes::read(broker)?.since(before);
+    check::check(&mut pump, u64::from(users))?;
+    Ok(cpu.measured(delivered))
 }
