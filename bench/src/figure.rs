@@ -13,8 +13,9 @@ pub(crate) struct Measured {
     pub(crate) generator_cores: Option<f64>,
     /// Bytes on the wire per message at a receiver.
     pub(crate) wire_bytes: Option<f64>,
-    /// A second value: the 99th percentile where the first is a median.
-    pub(crate) high: Option<f64>,
+    /// What else there is: the 99th percentile beside a median, the sessions that memory was
+    /// measured with.
+    pub(crate) extra: Option<f64>,
 }
 
 /// One figure of one round.
@@ -28,12 +29,12 @@ pub(crate) struct Figure {
 
 /// The first line of the raw lines.
 pub(crate) const HEADER: &str = "scenario\tbroker\tround\tvalue\tbroker_cpu_s_per_million\t\
-    generator_cores\twire_bytes_per_message\tp99";
+    generator_cores\twire_bytes_per_message\textra";
 
 impl Figure {
     /// Its line, without an end.
     pub(crate) fn line(&self) -> String {
-        let Measured { value, broker_cpu, generator_cores, wire_bytes, high } = self.measured;
+        let Measured { value, broker_cpu, generator_cores, wire_bytes, extra } = self.measured;
         let optional = |number: Option<f64>| number.map_or(String::new(), |number| shown(number));
         [
             self.scenario.clone(),
@@ -43,7 +44,7 @@ impl Figure {
             optional(broker_cpu),
             optional(generator_cores),
             optional(wire_bytes),
-            optional(high),
+            optional(extra),
         ]
         .join("\t")
     }
@@ -58,8 +59,8 @@ impl Figure {
         let value = fields.next()?.parse().ok()?;
         let mut next = || fields.next().and_then(|field| field.parse().ok());
         let (broker_cpu, generator_cores) = (next(), next());
-        let (wire_bytes, high) = (next(), next());
-        let measured = Measured { value, broker_cpu, generator_cores, wire_bytes, high };
+        let (wire_bytes, extra) = (next(), next());
+        let measured = Measured { value, broker_cpu, generator_cores, wire_bytes, extra };
         Some(Self { scenario, broker, round, measured })
     }
 }
@@ -88,7 +89,7 @@ mod tests {
         let measured = Measured {
             value: 123_456.0,
             broker_cpu: Some(0.25),
-            high: Some(12.5),
+            extra: Some(12.5),
             ..Measured::default()
         };
         let figure =

@@ -15,9 +15,11 @@ mod gauge;
 mod pump;
 mod receiver;
 mod tape;
+mod web_socket;
 
 pub(crate) use crowd::{Crowd, Member};
-pub(crate) use dialect::{Browser, Dialect};
+pub(crate) use dialect::{Browser, Dialect, MASK};
 pub(crate) use framing::Counting;
 pub(crate) use pump::{Delivered, Pump, Window};
 pub(crate) use tape::{SEQUENCE, Tape, sequences};
+pub(crate) use web_socket::WebSocket;

@@ -44,6 +44,9 @@ struct Measure {
     /// A running RabbitMQ on this machine: amqp://…,ws://…; without it, none is measured
     #[arg(long, env = "BENCH_PEER")]
     peer: Option<String>,
+    /// How long that RabbitMQ took to start, in milliseconds
+    #[arg(long, env = "BENCH_PEER_START_MS")]
+    peer_start_ms: Option<f64>,
     /// Rounds of each scenario; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Problem;
@@ -17,6 +18,8 @@ pub(crate) struct Programs {
     pub(crate) hopwire: PathBuf,
     /// A running RabbitMQ: where AMQP is and where Web STOMP is.
     pub(crate) rabbitmq: Option<(SocketAddr, SocketAddr)>,
+    /// Milliseconds from its start until it listened.
+    pub(crate) rabbitmq_start_ms: Option<f64>,
     /// A folder for configurations and whatever brokers write.
     pub(crate) folder: PathBuf,
 }
@@ -27,6 +30,9 @@ pub(crate) struct Peer {
     pub(crate) broker: Broker,
     child: Option<Child>,
 }
+
+/// Hopwires so far: each has a data directory of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// How long a broker may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -71,7 +77,8 @@ struct Places {
 /// What starts Hopwire with Web STOMP on a port, 0 for any.
 pub(crate) fn hopwire_command(programs: &Programs, web_socket_port: u16) -> Command {
     let mut command = Command::new(&programs.hopwire);
-    command.arg("serve").args(["--log", "error"]).current_dir(&programs.folder);
+    let data = format!("hopwire-data-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+    command.arg("serve").args(["--log", "error", "--data-dir"]).arg(programs.folder.join(data));
     for key in ["listeners.tcp.default", "stomp.listeners.tcp.default", "management.tcp.listener"] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
     }

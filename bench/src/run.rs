@@ -58,7 +58,7 @@ fn programs(arguments: &Measure) -> Result<Programs, Problem> {
     let folder = std::env::temp_dir().join(format!("hopwire-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let rabbitmq = arguments.peer.as_deref().map(parse_peer).transpose()?;
-    Ok(Programs { hopwire, rabbitmq, folder })
+    Ok(Programs { hopwire, rabbitmq, rabbitmq_start_ms: arguments.peer_start_ms, folder })
 }
 
 /// Reads `amqp://…,ws://…`.

@@ -1,10 +1,16 @@
 //! The scenarios, and how each is measured.
 
 mod body;
+mod broadcast;
 mod check;
+mod connect;
 mod fan_out;
 mod feed;
+mod idle;
 mod keyed;
+mod pairs;
+mod settled;
+mod start;
 
 use std::time::Duration;
 
@@ -22,18 +28,49 @@ pub(crate) enum Scenario {
     FanOut(u32),
     /// The same with 1 KiB.
     FanOutLarge(u32),
+    /// The same with 1 KiB of JSON.
+    FanOutJson(u32),
+    /// The same, and permessage-deflate.
+    FanOutDeflate(u32),
     /// One publisher, so many WebSocket subscribers with a key each, 128 bytes.
     Keyed(u32),
+    /// 20 broadcasts a second to so many subscribers: milliseconds until the last one has it.
+    Broadcast(u32),
+    /// AMQP point to point, so many pairs, automatic acknowledgements.
+    Pairs(u32),
+    /// AMQP point to point with confirms and individual acknowledgements.
+    SettledAmqp,
+    /// STOMP point to point with receipts and individual acknowledgements.
+    SettledStomp,
+    /// Bytes of memory per idle session, with so many of them.
+    Idle(u32),
+    /// The same, with as many as the limit of descriptors allows.
+    IdleMost,
+    /// Connections per second.
+    Connect,
+    /// Milliseconds from start to the first CONNECTED.
+    Start,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Start,
         Self::FanOut(10),
         Self::FanOut(100),
         Self::FanOut(1000),
         Self::FanOut(5000),
         Self::FanOutLarge(1000),
+        Self::FanOutJson(1000),
+        Self::FanOutDeflate(1000),
         Self::Keyed(1000),
+        Self::Broadcast(1000),
+        Self::Pairs(1),
+        Self::Pairs(10),
+        Self::SettledAmqp,
+        Self::SettledStomp,
+        Self::Connect,
+        Self::Idle(10_000),
+        Self::IdleMost,
     ];
 
     /// As raw lines say it; `--only` looks for a part of it.
@@ -41,29 +78,57 @@ impl Scenario {
         match self {
             Self::FanOut(count) => format!("fan-out-{count}"),
             Self::FanOutLarge(count) => format!("fan-out-{count}-1KiB"),
+            Self::FanOutJson(count) => format!("fan-out-{count}-json"),
+            Self::FanOutDeflate(count) => format!("fan-out-{count}-deflate"),
             Self::Keyed(count) => format!("keyed-{count}"),
+            Self::Broadcast(count) => format!("broadcast-{count}"),
+            Self::Pairs(count) => format!("amqp-pairs-{count}"),
+            Self::SettledAmqp => "amqp-settled".to_owned(),
+            Self::SettledStomp => "stomp-settled".to_owned(),
+            Self::Idle(count) => format!("idle-{count}"),
+            Self::IdleMost => "idle-most".to_owned(),
+            Self::Connect => "connect".to_owned(),
+            Self::Start => "start".to_owned(),
         }
     }
 
     /// The brokers that are compared in it.
     pub(crate) fn brokers(self) -> &'static [Kind] {
-        const ALL: &[Kind] = &[Kind::Hopwire, Kind::Floor, Kind::Nats, Kind::RabbitMq];
-        const FAST: &[Kind] = &[Kind::Hopwire, Kind::Floor, Kind::Nats];
+        use Kind::{Floor, Hopwire, Mosquitto, Nats, RabbitMq};
         match self {
-            Self::FanOut(5000..) | Self::FanOutLarge(_) => FAST,
-            Self::FanOut(_) | Self::Keyed(_) => ALL,
+            Self::FanOut(5000..) | Self::FanOutLarge(_) => &[Hopwire, Floor, Nats],
+            Self::FanOutJson(_) | Self::FanOutDeflate(_) => &[Hopwire],
+            Self::Pairs(_) | Self::SettledAmqp | Self::SettledStomp => &[Hopwire, RabbitMq],
+            Self::Idle(_) => &Kind::ALL,
+            // RabbitMQ keeps a tenth of the descriptors for files.
+            Self::IdleMost => &[Hopwire, Floor, Nats, Mosquitto],
+            Self::FanOut(_) | Self::Keyed(_) | Self::Broadcast(_) | Self::Connect | Self::Start => {
+                &[Hopwire, Floor, Nats, RabbitMq]
+            }
         }
     }
 
     pub(crate) fn measure(
         self,
         broker: &Broker,
-        _programs: &Programs,
+        programs: &Programs,
     ) -> Result<Measured, Problem> {
         match self {
             Self::FanOut(count) => fan_out::measure(broker, count, &body::plain(128)),
             Self::FanOutLarge(count) => fan_out::measure(broker, count, &body::plain(1024)),
+            Self::FanOutJson(count) => fan_out::measure(broker, count, &body::json(1024)),
+            Self::FanOutDeflate(count) => {
+                fan_out::measure_compressed(broker, count, &body::json(1024))
+            }
             Self::Keyed(count) => keyed::measure(broker, count),
+            Self::Broadcast(count) => broadcast::measure(broker, count),
+            Self::Pairs(count) => pairs::measure(broker, count),
+            Self::SettledAmqp => settled::amqp(broker),
+            Self::SettledStomp => settled::stomp(broker),
+            Self::Idle(count) => idle::measure(broker, programs, count),
+            Self::IdleMost => idle::measure(broker, programs, idle::sessions_max()?),
+            Self::Connect => connect::measure(broker),
+            Self::Start => start::measure(broker, programs),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Step {
 }
 
 /// A key of zeros: masked as RFC 6455 asks, and pre-encoded bytes stay what they are.
-const MASK: Mask = Mask([0; 4]);
+pub(crate) const MASK: Mask = Mask([0; 4]);
 
 impl Browser {
     /// The upgrade, the login, and the subscription with its receipt.

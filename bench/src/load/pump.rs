@@ -37,8 +37,11 @@ pub(crate) struct Delivered {
     pub(crate) took: Duration,
 }
 
-/// How often the publisher looks whether it may go on.
-const LOOK_EVERY: Duration = Duration::from_micros(50);
+/// How soon the publisher looks whether it may go on, the first time.
+const LOOK_AFTER: Duration = Duration::from_micros(50);
+
+/// How often it looks when that took longer.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// No window takes longer than this to open.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,11 +59,11 @@ impl Pump {
     /// Publishes as fast as the window allows, and waits until everything has come.
     pub(crate) fn run(&mut self, duration: Duration) -> Result<Delivered, Problem> {
         let (start, before) = (Instant::now(), self.expected());
-        let mut waits_since = start;
+        let (mut waits_since, mut pause) = (start, LOOK_AFTER);
         while start.elapsed() < duration {
             if self.has_room() {
                 self.publish(self.chunk())?;
-                waits_since = Instant::now();
+                (waits_since, pause) = (Instant::now(), LOOK_AFTER);
                 continue;
             }
             self.crowd.gauge.check()?;
@@ -68,16 +71,18 @@ impl Pump {
                 let came = self.crowd.gauge.messages();
                 return Err(format!("{came} of {} messages came", self.expected()).into());
             }
-            sleep(LOOK_EVERY);
+            sleep(pause);
+            pause = (2 * pause).min(LOOK_EVERY);
         }
         let end = self.settle()?;
         Ok(Delivered { messages: self.expected() - before, took: end - start })
     }
 
-    /// Publishes so many messages at each publisher and waits until all have come.
-    pub(crate) fn send(&mut self, count: u64) -> Result<(), Problem> {
+    /// Publishes so many messages at each publisher; returns when all had come.
+    pub(crate) fn send(&mut self, count: u64) -> Result<Instant, Problem> {
+        self.crowd.gauge.aim(self.expected() + self.deliveries(count));
         self.publish(count)?;
-        self.settle().map(drop)
+        self.crowd.gauge.reached(PATIENCE)
     }
 
     /// The messages that a window holds.
@@ -89,7 +94,11 @@ impl Pump {
 
     /// Deliveries of everything that was published.
     pub(crate) fn expected(&self) -> u64 {
-        self.published * self.feeds.len() as u64 * self.receivers_per_message
+        self.deliveries(self.published)
+    }
+
+    fn deliveries(&self, messages: u64) -> u64 {
+        messages * self.feeds.len() as u64 * self.receivers_per_message
     }
 
     fn settle(&self) -> Result<Instant, Problem> {

@@ -5,20 +5,20 @@ use std::io::{self, Write};
 use memchr::memmem;
 
 /// What stands before the number in each body.
-const MARK: &[u8] = b"seq:";
+const MARK: &[u8] = b"seq=";
 
 /// Digits of the number.
 const DIGITS: usize = 12;
 
-/// What a body must begin with, or contain.
-pub(crate) const SEQUENCE: &str = "seq:000000000000";
+/// What a body, or a header that repeats its number, must contain.
+pub(crate) const SEQUENCE: &str = "seq=000000000000";
 
 /// A run of encoded messages.
 #[derive(Debug)]
 pub(crate) struct Tape {
     bytes: Vec<u8>,
-    /// Where each message begins and where its number is.
-    marks: Vec<(usize, usize)>,
+    /// Where each message begins, and where its number is: in the body, and perhaps in a header.
+    marks: Vec<(usize, [usize; 2])>,
     next: usize,
     sequence: u64,
 }
@@ -33,8 +33,9 @@ impl Tape {
             let start = tape.bytes.len();
             encode(&mut tape.bytes, key);
             let message = tape.bytes.get(start..).unwrap_or_default();
-            let mark = memmem::find(message, MARK).unwrap_or_default();
-            tape.marks.push((start, start + mark + MARK.len()));
+            let place = |found: Option<usize>| start + found.unwrap_or_default() + MARK.len();
+            let first = place(memmem::find(message, MARK));
+            tape.marks.push((start, [first, place(memmem::rfind(message, MARK))]));
         }
         tape
     }
@@ -45,9 +46,10 @@ impl Tape {
         while left > 0 {
             let end = (self.next + left).min(self.marks.len());
             let (run, start) = (self.marks.get(self.next..end), self.start_of(self.next));
-            for (_, number_at) in run.unwrap_or_default() {
-                if let Some(digits) = self.bytes.get_mut(*number_at..*number_at + DIGITS) {
-                    write_digits(digits, self.sequence);
+            for (_, [first, second]) in run.unwrap_or_default() {
+                write_digits(self.bytes.get_mut(*first..*first + DIGITS), self.sequence);
+                if second != first {
+                    write_digits(self.bytes.get_mut(*second..*second + DIGITS), self.sequence);
                 }
                 self.sequence += 1;
             }
@@ -63,8 +65,8 @@ impl Tape {
     }
 }
 
-fn write_digits(digits: &mut [u8], mut number: u64) {
-    for digit in digits.iter_mut().rev() {
+fn write_digits(digits: Option<&mut [u8]>, mut number: u64) {
+    for digit in digits.into_iter().flatten().rev() {
         *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
         number /= 10;
     }
@@ -93,6 +95,6 @@ mod tests {
             tape.write(&mut out, count).unwrap();
         }
         assert_eq!(sequences(&out), (0..907).collect::<Vec<u64>>());
-        assert!(out.ends_with(b"<6 seq:000000000906>"));
+        assert!(out.ends_with(b"<6 seq=000000000906>"));
     }
 }

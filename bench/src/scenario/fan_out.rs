@@ -20,8 +20,19 @@ pub(super) fn measure(
     run(broker, &mut pump)
 }
 
+/// The same for subscribers that ask for permessage-deflate.
+pub(super) fn measure_compressed(
+    broker: &Broker,
+    subscribers: u32,
+    body: &[u8],
+) -> Result<Measured, Problem> {
+    let browser = Browser { is_compressing: true, ..broker.browser() };
+    let mut pump = pump(broker, browser, subscribers, body)?;
+    run(broker, &mut pump)
+}
+
 /// Warms up, measures, and checks.
-pub(super) fn run(broker: &Broker, pump: &mut Pump) -> Result<Measured, Problem> {
+fn run(broker: &Broker, pump: &mut Pump) -> Result<Measured, Problem> {
     pump.run(WARM_UP)?;
     let bytes_before = pump.crowd.show()?.bytes;
     let before = CpuTimes::read(broker)?;
