@@ -4,6 +4,7 @@ mod bench;
 mod broker;
 mod check;
 mod command;
+mod counts;
 mod failure;
 mod fuzz;
 mod oracle;
@@ -18,6 +19,7 @@ mod tree;
 
 use std::process::ExitCode;
 
+use counts::Bounds;
 use failure::{Failure, Outcome};
 
 const USAGE: &str = "\
@@ -30,6 +32,8 @@ cargo xtask <task>
   run [-- args]    build the web pages when they are stale, then start the broker
   oracle start     start a private RabbitMQ to compare with; prints its addresses
   oracle stop      stop it
+  counts           instructions of the message paths, held against bench/counts.tsv
+  counts --write   move the bounds to what is found, on purpose
   bench [args]     measure, beside a RabbitMQ
   fuzz [seconds]   each fuzz target for so long, 60 by default (fuzz/README.md)
 ";
@@ -56,6 +60,8 @@ fn perform(arguments: &[String]) -> Outcome {
         ["run", "--", rest @ ..] | ["run", rest @ ..] => run::run(rest),
         ["oracle", "start"] => oracle::start_and_leave(),
         ["oracle", "stop"] => oracle::stop(),
+        ["counts"] => counts::counts(Bounds::Hold),
+        ["counts", "--write"] => counts::counts(Bounds::Write),
         ["bench", rest @ ..] => bench::bench(rest),
         ["fuzz"] => fuzz::fuzz("60"),
         ["fuzz", seconds] => fuzz::fuzz(seconds),

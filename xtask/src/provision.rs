@@ -7,8 +7,8 @@ use crate::failure::{Failure, Outcome};
 use crate::pages::Package;
 use crate::report;
 
-/// Debian packages that the stories speak with, or are compared with.
-const PACKAGES: [&str; 8] = [
+/// Debian packages that the stories speak with, are compared with, or are counted by.
+const PACKAGES: [&str; 9] = [
     "amqp-tools",
     "chromium",
     "php-amqplib",
@@ -17,6 +17,7 @@ const PACKAGES: [&str; 8] = [
     "php-mbstring",
     "python3-venv",
     "rabbitmq-server",
+    "valgrind",
 ];
 
 /// Where the Python stories find their clients; git ignores it.

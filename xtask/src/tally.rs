@@ -31,6 +31,9 @@ impl Tally {
     /// One failed test: a step that broke before it could count.
     pub(crate) const BROKEN: Self = Self { passed: 0, failed: 1, skipped: 0 };
 
+    /// One passed test: a step that counts itself.
+    pub(crate) const HELD: Self = Self { passed: 1, failed: 0, skipped: 0 };
+
     /// Reads one line of a runner's output; zero for a line that counts nothing.
     ///
     /// What nextest calls skipped was left out by a filter, and is not counted. It shows what a

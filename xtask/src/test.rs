@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::broker::Broker;
 use crate::command::{cargo, is_installed, program, root, run, tee};
+use crate::counts::{self, Bounds};
 use crate::failure::{Failure, Outcome};
 use crate::oracle::Oracle;
 use crate::pages::Package;
@@ -25,6 +26,9 @@ pub(crate) fn test(filter: Option<&str>) -> Outcome {
             tests.javascript(&packages);
         }
         tests.rust(oracle);
+        if filter.is_none() {
+            tests.counts();
+        }
     } else {
         drop(oracle);
     }
@@ -95,6 +99,14 @@ impl Tests<'_> {
         if self.filter.is_none() {
             let mut command = cargo(&["test", "--doc", "--workspace", "--no-fail-fast"]);
             self.count("examples in the documentation", &mut command);
+        }
+    }
+
+    /// The message paths take no more instructions than they may.
+    fn counts(&mut self) {
+        match counts::counts(Bounds::Hold) {
+            Ok(()) => self.tally += Tally::HELD,
+            Err(failure) => self.break_off("instruction counts", &failure),
         }
     }
 
