@@ -39,11 +39,11 @@ impl Kind {
         }
     }
 
-    /// How many deliveries may be on their way: the slower broker fewer, so that a run ends.
-    pub(crate) fn deliveries_ahead(self) -> u64 {
+    /// How much of `deliveries` may be on its way: the slower broker less, so that a run ends.
+    pub(crate) fn share_of(self, deliveries: u64) -> u64 {
         match self {
-            Self::RabbitMq => 20_000,
-            _ => 1_000_000,
+            Self::RabbitMq => deliveries / 50,
+            _ => deliveries,
         }
     }
 
@@ -57,10 +57,9 @@ impl Kind {
 }
 
 /// A running broker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Broker {
     pub(crate) kind: Kind,
-    pub(crate) version: String,
     pub(crate) web_socket: SocketAddr,
     /// Where publishers connect: AMQP, NATS's own protocol, or the floor's feed.
     pub(crate) publish: SocketAddr,

@@ -35,7 +35,7 @@ impl Figure {
     /// Its line, without an end.
     pub(crate) fn line(&self) -> String {
         let Measured { value, broker_cpu, generator_cores, wire_bytes, extra } = self.measured;
-        let optional = |number: Option<f64>| number.map_or(String::new(), |number| shown(number));
+        let optional = |number: Option<f64>| number.map_or(String::new(), shown);
         [
             self.scenario.clone(),
             self.broker.name().to_owned(),
@@ -80,6 +80,56 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
+/// What of a measurement is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    Value,
+    BrokerCpu,
+    GeneratorCores,
+    WireBytes,
+    Extra,
+}
+
+/// All figures of a page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Figures(pub(crate) Vec<Figure>);
+
+impl Figures {
+    /// Round and number of each measurement.
+    pub(crate) fn rounds(&self, scenario: &str, broker: Kind, metric: Metric) -> Vec<(usize, f64)> {
+        let of = |figure: &Figure| match metric {
+            Metric::Value => Some(figure.measured.value),
+            Metric::BrokerCpu => figure.measured.broker_cpu,
+            Metric::GeneratorCores => figure.measured.generator_cores,
+            Metric::WireBytes => figure.measured.wire_bytes,
+            Metric::Extra => figure.measured.extra,
+        };
+        let is_it = |figure: &&Figure| figure.scenario == scenario && figure.broker == broker;
+        let all = self.0.iter().filter(is_it);
+        all.filter_map(|figure| Some((figure.round, of(figure)?))).collect()
+    }
+
+    /// The median of the rounds.
+    pub(crate) fn median(&self, scenario: &str, broker: Kind, metric: Metric) -> Option<f64> {
+        let rounds = self.rounds(scenario, broker, metric);
+        median(rounds.into_iter().map(|(_, number)| number).collect())
+    }
+
+    /// The median of the ratios within each round: what disturbs a round disturbs both sides.
+    pub(crate) fn ratio(
+        &self,
+        ours: (&str, Kind),
+        theirs: (&str, Kind),
+        metric: Metric,
+    ) -> Option<f64> {
+        let theirs = self.rounds(theirs.0, theirs.1, metric);
+        let of = |round: usize| theirs.iter().find(|(other, _)| *other == round);
+        let ours = self.rounds(ours.0, ours.1, metric).into_iter();
+        let pairs = ours.filter_map(|(round, number)| Some((number, of(round)?.1)));
+        median(pairs.map(|(ours, theirs)| ours / theirs).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +149,26 @@ mod tests {
         let read = Figure::parse(&line).unwrap();
         assert_eq!(read.line(), line);
         assert!(Figure::parse(HEADER).is_none());
+    }
+
+    #[test]
+    fn a_ratio_is_taken_within_rounds() {
+        let figure = |broker, round, value| Figure {
+            scenario: "s".to_owned(),
+            broker,
+            round,
+            measured: Measured { value, ..Measured::default() },
+        };
+        // The machine was ten times as slow in the second round.
+        let figures = Figures(vec![
+            figure(Kind::Hopwire, 1, 200.0),
+            figure(Kind::Floor, 1, 100.0),
+            figure(Kind::Hopwire, 2, 20.0),
+            figure(Kind::Floor, 2, 10.0),
+            figure(Kind::Hopwire, 3, 210.0),
+        ]);
+        let ratio = figures.ratio(("s", Kind::Hopwire), ("s", Kind::Floor), Metric::Value);
+        assert_eq!(ratio, Some(2.0));
+        assert_eq!(figures.median("s", Kind::Hopwire, Metric::Value), Some(200.0));
     }
 }

@@ -23,3 +23,7 @@ pub(crate) use framing::Counting;
 pub(crate) use pump::{Delivered, Pump, Window};
 pub(crate) use tape::{SEQUENCE, Tape, sequences};
 pub(crate) use web_socket::WebSocket;
+
+/// Deliveries on their way at most, by default: large enough that a broker always has something to
+/// gather, small enough that no broker's bound is met.
+pub(crate) const AHEAD_DEFAULT: u64 = 1_000_000;

@@ -9,8 +9,11 @@ mod floor;
 mod load;
 mod peer;
 mod process;
+mod progress;
+mod report;
 mod run;
 mod scenario;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +59,9 @@ struct Measure {
     /// Only these brokers: hopwire, floor, nats, rabbitmq, mosquitto
     #[arg(long, value_delimiter = ',')]
     brokers: Vec<String>,
+    /// Deliveries on their way at most, in fan-out; RabbitMQ gets a fiftieth
+    #[arg(long, default_value_t = load::AHEAD_DEFAULT)]
+    ahead: u64,
     /// Where the page, the plots and the raw lines go; nothing is written by default
     #[arg(long)]
     out: Option<PathBuf>,

@@ -20,6 +20,8 @@ pub(crate) struct Programs {
     pub(crate) rabbitmq: Option<(SocketAddr, SocketAddr)>,
     /// Milliseconds from its start until it listened.
     pub(crate) rabbitmq_start_ms: Option<f64>,
+    /// Deliveries on their way at most, in fan-out.
+    pub(crate) ahead: u64,
     /// A folder for configurations and whatever brokers write.
     pub(crate) folder: PathBuf,
 }
@@ -50,10 +52,10 @@ impl Peer {
         }
     }
 
-    fn of(child: Child, kind: Kind, version: String, places: Places) -> Self {
+    fn of(child: Child, kind: Kind, places: Places) -> Self {
         let pid = child.id();
         let (web_socket, publish) = (places.web_socket, places.publish);
-        Self { broker: Broker { kind, version, web_socket, publish, pid }, child: Some(child) }
+        Self { broker: Broker { kind, web_socket, publish, pid }, child: Some(child) }
     }
 }
 
@@ -94,7 +96,7 @@ fn hopwire(programs: &Programs, port: u16) -> Result<Peer, Problem> {
         .map_err(|error| format!("cannot run {}: {error}", programs.hopwire.display()))?;
     let out = child.stdout.take().ok_or("no standard output")?;
     let places = read_places(out, ["web-stomp", "amqp"])?;
-    Ok(Peer::of(child, Kind::Hopwire, env!("CARGO_PKG_VERSION").to_owned(), places))
+    Ok(Peer::of(child, Kind::Hopwire, places))
 }
 
 /// What starts the floor with its WebSocket on a port, 0 for any.
@@ -108,7 +110,7 @@ fn floor(port: u16) -> Result<Peer, Problem> {
     let mut child = floor_command(port)?.stderr(Stdio::piped()).spawn()?;
     let out = child.stderr.take().ok_or("no standard error")?;
     let places = read_places(out, ["web-socket", "feed"])?;
-    Ok(Peer::of(child, Kind::Floor, "of this benchmark".to_owned(), places))
+    Ok(Peer::of(child, Kind::Floor, places))
 }
 
 /// Reads lines `<name> <address>` until `ready`.
@@ -154,7 +156,7 @@ pub(crate) fn nats_command(
 fn nats(programs: &Programs) -> Result<Peer, Problem> {
     let (web_socket, publish) = (free_place()?, free_place()?);
     let child = nats_command(programs, web_socket.port(), publish.port())?.spawn()?;
-    let peer = Peer::of(child, Kind::Nats, version("nats-server")?, Places { web_socket, publish });
+    let peer = Peer::of(child, Kind::Nats, Places { web_socket, publish });
     listening(&[web_socket, publish])?;
     Ok(peer)
 }
@@ -172,24 +174,35 @@ fn mosquitto(programs: &Programs) -> Result<Peer, Problem> {
     let mut command = Command::new("mosquitto");
     command.arg("-c").arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let places = Places { web_socket, publish };
-    let peer = Peer::of(command.spawn()?, Kind::Mosquitto, version("mosquitto")?, places);
+    let peer = Peer::of(command.spawn()?, Kind::Mosquitto, places);
     listening(&[web_socket, publish])?;
     Ok(peer)
 }
 
 fn found_rabbitmq((publish, web_socket): (SocketAddr, SocketAddr)) -> Result<Peer, Problem> {
     let pid = listener_pid(publish.port())?;
-    let version = version("rabbitmq-server")?;
-    let broker = Broker { kind: Kind::RabbitMq, version, web_socket, publish, pid };
+    let broker = Broker { kind: Kind::RabbitMq, web_socket, publish, pid };
     Ok(Peer { broker, child: None })
 }
 
+/// The version of a broker on this machine.
+pub(crate) fn version_of(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Hopwire => Some(env!("CARGO_PKG_VERSION").to_owned()),
+        Kind::Floor => None,
+        Kind::Nats => version("nats-server"),
+        Kind::RabbitMq => version("rabbitmq-server"),
+        Kind::Mosquitto => version("mosquitto"),
+    }
+}
+
 /// The version of a Debian package, without Debian's part.
-fn version(package: &str) -> Result<String, Problem> {
+fn version(package: &str) -> Option<String> {
     let query = ["-W", "-f", "${Version}", package];
-    let out = Command::new("dpkg-query").args(query).output()?.stdout;
+    let out = Command::new("dpkg-query").args(query).output().ok()?.stdout;
     let version = String::from_utf8_lossy(&out).into_owned();
-    Ok(version.split(['-', '+']).next().unwrap_or_default().to_owned())
+    let upstream = version.split(['-', '+']).next().unwrap_or_default();
+    (!upstream.is_empty()).then(|| upstream.to_owned())
 }
 
 fn is_installed(program: &str) -> bool {

@@ -7,8 +7,9 @@ use crate::broker::Kind;
 use crate::figure::Figure;
 use crate::peer::{Peer, Programs};
 use crate::process::cpu_time;
+use crate::progress::Progress;
 use crate::scenario::Scenario;
-use crate::{Measure, Problem};
+use crate::{Measure, Problem, report};
 
 /// Measures what `arguments` ask for.
 pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
@@ -16,7 +17,9 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
     let programs = programs(arguments)?;
     let scenarios: Vec<Scenario> = Scenario::ALL
         .into_iter()
-        .filter(|scenario| arguments.only.as_ref().is_none_or(|only| scenario.name().contains(only)))
+        .filter(|scenario| {
+            arguments.only.as_ref().is_none_or(|only| scenario.name().contains(only))
+        })
         .collect();
     let mut peers = Vec::new();
     for kind in wanted(&arguments.brokers)? {
@@ -24,22 +27,42 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
             peers.extend(Peer::start(kind, &programs)?);
         }
     }
-    let mut figures: Vec<Figure> = Vec::new();
+    let compared = |scenario: Scenario| {
+        peers.iter().filter(move |peer| scenario.brokers().contains(&peer.broker.kind))
+    };
+    let turns: usize = scenarios.iter().map(|scenario| compared(*scenario).count()).sum();
+    let mut progress = Progress::new(turns * arguments.rounds);
+    let (mut figures, mut failures) = (Vec::new(), 0);
     for scenario in scenarios {
         for round in 1..=arguments.rounds {
-            let compared = |peer: &&Peer| scenario.brokers().contains(&peer.broker.kind);
-            for peer in peers.iter().filter(compared) {
+            progress.round(scenario, round);
+            for peer in compared(scenario) {
+                let broker = peer.broker.kind;
                 quiet(&peers)?;
-                eprint!("{:<20} {round}  {:<9}", scenario.name(), peer.broker.kind.name());
-                let measured = scenario.measure(&peer.broker, &programs)?;
-                let (broker, scenario) = (peer.broker.kind, scenario.name());
-                let figure = Figure { scenario, broker, round, measured };
-                eprintln!("{}", figure.line());
-                figures.push(figure);
+                progress.turn(broker);
+                match scenario.measure(&peer.broker, &programs) {
+                    Ok(measured) => {
+                        progress.result(scenario, broker, &measured);
+                        figures.push(Figure { scenario: scenario.name(), broker, round, measured });
+                    }
+                    Err(problem) => {
+                        progress.failure(broker, &problem.to_string());
+                        failures += 1;
+                    }
+                }
             }
         }
     }
-    Ok(())
+    drop(peers);
+    // Nothing there is of use to anyone.
+    let _ = std::fs::remove_dir_all(&programs.folder);
+    if let Some(out) = &arguments.out {
+        report::write(out, figures)?;
+    }
+    match failures {
+        0 => Ok(()),
+        _ => Err(format!("{failures} measurements failed").into()),
+    }
 }
 
 fn programs(arguments: &Measure) -> Result<Programs, Problem> {
@@ -58,7 +81,13 @@ fn programs(arguments: &Measure) -> Result<Programs, Problem> {
     let folder = std::env::temp_dir().join(format!("hopwire-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let rabbitmq = arguments.peer.as_deref().map(parse_peer).transpose()?;
-    Ok(Programs { hopwire, rabbitmq, rabbitmq_start_ms: arguments.peer_start_ms, folder })
+    Ok(Programs {
+        hopwire,
+        rabbitmq,
+        rabbitmq_start_ms: arguments.peer_start_ms,
+        ahead: arguments.ahead,
+        folder,
+    })
 }
 
 /// Reads `amqp://…,ws://…`.

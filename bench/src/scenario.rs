@@ -92,6 +92,16 @@ impl Scenario {
         }
     }
 
+    /// What its values count.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Idle(_) | Self::IdleMost => "bytes",
+            Self::Broadcast(_) | Self::Start => "ms",
+            Self::Connect => "conn/s",
+            _ => "msg/s",
+        }
+    }
+
     /// The brokers that are compared in it.
     pub(crate) fn brokers(self) -> &'static [Kind] {
         use Kind::{Floor, Hopwire, Mosquitto, Nats, RabbitMq};
@@ -108,17 +118,19 @@ impl Scenario {
         }
     }
 
-    pub(crate) fn measure(
-        self,
-        broker: &Broker,
-        programs: &Programs,
-    ) -> Result<Measured, Problem> {
+    pub(crate) fn measure(self, broker: &Broker, programs: &Programs) -> Result<Measured, Problem> {
         match self {
-            Self::FanOut(count) => fan_out::measure(broker, count, &body::plain(128)),
-            Self::FanOutLarge(count) => fan_out::measure(broker, count, &body::plain(1024)),
-            Self::FanOutJson(count) => fan_out::measure(broker, count, &body::json(1024)),
+            Self::FanOut(count) => {
+                fan_out::measure(broker, count, &body::plain(128), programs.ahead)
+            }
+            Self::FanOutLarge(count) => {
+                fan_out::measure(broker, count, &body::plain(1024), programs.ahead)
+            }
+            Self::FanOutJson(count) => {
+                fan_out::measure(broker, count, &body::json(1024), programs.ahead)
+            }
             Self::FanOutDeflate(count) => {
-                fan_out::measure_compressed(broker, count, &body::json(1024))
+                fan_out::measure_compressed(broker, count, &body::json(1024), programs.ahead)
             }
             Self::Keyed(count) => keyed::measure(broker, count),
             Self::Broadcast(count) => broadcast::measure(broker, count),

@@ -34,7 +34,7 @@ cargo xtask <task>
   oracle stop      stop it
   counts           instructions of the message paths, held against bench/counts.tsv
   counts --write   move the bounds to what is found, on purpose
-  bench [args]     measure, beside a RabbitMQ
+  bench [args]     measure, beside a floor, NATS, RabbitMQ and Mosquitto (--help says how)
   fuzz [seconds]   each fuzz target for so long, 60 by default (fuzz/README.md)
 ";
 

@@ -20,6 +20,9 @@ const PACKAGES: [&str; 9] = [
     "valgrind",
 ];
 
+/// Debian packages that the benchmark compares with; tests do not need them.
+const PEERS: [&str; 3] = ["mosquitto", "nats-server", "rabbitmq-server"];
+
 /// Where the Python stories find their clients; git ignores it.
 pub(crate) const VENV: &str = ".cache/venv";
 
@@ -33,10 +36,23 @@ pub(crate) fn provision() -> Outcome {
 }
 
 pub(crate) fn install_packages() -> Outcome {
-    let mut missing: Vec<&str> = PACKAGES.into_iter().filter(|name| !is_present(name)).collect();
+    let mut missing = missing(&PACKAGES);
     if !is_installed("node") || !is_installed("npm") {
         missing.extend(["nodejs", "npm"]);
     }
+    install(&missing)
+}
+
+/// Installs what the benchmark compares with.
+pub(crate) fn install_peers() -> Outcome {
+    install(&missing(&PEERS))
+}
+
+fn missing(packages: &[&'static str]) -> Vec<&'static str> {
+    packages.iter().copied().filter(|name| !is_present(name)).collect()
+}
+
+fn install(missing: &[&str]) -> Outcome {
     if missing.is_empty() {
         return Ok(());
     }
@@ -49,11 +65,13 @@ pub(crate) fn install_packages() -> Outcome {
     report::step(&format!("apt-get install {list}"), || {
         run(&mut apt(&["update", "-qq"]), &by_hand)?;
         let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
-        arguments.extend(&missing);
+        arguments.extend(missing);
         run(&mut apt(&arguments), &by_hand)
     })?;
-    if missing.contains(&"rabbitmq-server") {
-        stop_installed_rabbitmq();
+    for service in ["rabbitmq-server", "nats-server", "mosquitto"] {
+        if missing.contains(&service) {
+            stop_installed(service);
+        }
     }
     Ok(())
 }
@@ -69,11 +87,11 @@ fn apt(arguments: &[&str]) -> std::process::Command {
     command
 }
 
-/// The package's own broker may have been started on its usual ports: the tests want neither.
-fn stop_installed_rabbitmq() {
-    let stopped = output(&mut program("service", &["rabbitmq-server", "stop"]), "");
+/// A package's own broker may have been started on its usual ports: nothing here wants it there.
+fn stop_installed(service: &str) {
+    let stopped = output(&mut program("service", &[service, "stop"]), "");
     if stopped.is_ok() {
-        report::note("stopped the rabbitmq-server that its package had started");
+        report::note(&format!("stopped the {service} that its package had started"));
     }
 }
 

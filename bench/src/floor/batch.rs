@@ -22,8 +22,11 @@ impl Batch {
     /// Renders the whole messages at the front of `input`; returns how many bytes they were.
     /// `number` counts the messages.
     pub(super) fn render(input: &[u8], number: &mut u64) -> (Self, usize) {
-        let mut batch =
-            Self { frames: Vec::with_capacity(2 * input.len()), is_one_key: true, ..Self::default() };
+        let mut batch = Self {
+            frames: Vec::with_capacity(2 * input.len()),
+            is_one_key: true,
+            ..Self::default()
+        };
         let mut rest = input;
         while let Some((key, body, behind)) = split(rest) {
             batch.is_one_key &= batch.first_key().is_none_or(|first| first == key);
@@ -72,14 +75,14 @@ fn split(input: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 /// The same bytes as a MESSAGE of a broker, but that the head is the same for all subscribers.
 fn render(out: &mut Vec<u8>, key: &[u8], body: &[u8], number: u64) {
     // Long enough for every number.
-    let mut head = [0; 128];
+    let mut head = [0; 160];
     let room = head.len();
     let mut rest = head.as_mut_slice();
     // It fits.
     let _ = write!(
         rest,
         "MESSAGE\nsubscription:0\nmessage-id:T_0@@session-AAAAAAAAAAAAAAAAAAAAAA@@{number}\n\
-         destination:/topic/"
+         redelivered:false\ndestination:/topic/"
     );
     let used = room - rest.len();
     let mut length = [0; 40];

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use wire::amqp::encoder::{Content, encode_content, encode_method};
 use wire::amqp::field::RawTable;
-use wire::amqp::method::{Arguments, LongString, Method, basic, channel, confirm, connection, queue};
+use wire::amqp::method::{
+    Arguments, LongString, Method, basic, channel, confirm, connection, queue,
+};
 use wire::amqp::protocol_header::PROTOCOL_HEADER;
 use wire::amqp::sasl::{Credentials, Mechanism};
 use wire::amqp::{MethodId, Payload, decode};

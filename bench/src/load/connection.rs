@@ -41,12 +41,8 @@ pub(super) enum News {
 impl Connection {
     /// One that takes its steps as soon as it is connected.
     pub(super) fn opening(stream: TcpStream, steps: Vec<Step>, walker: Walker) -> Self {
-        let opening = Opening {
-            steps: steps.into(),
-            is_sent: false,
-            is_upgraded: false,
-            heard: Vec::new(),
-        };
+        let opening =
+            Opening { steps: steps.into(), is_sent: false, is_upgraded: false, heard: Vec::new() };
         Self { stream, walker, opening: Some(Box::new(opening)), kept: None }
     }
 
@@ -101,7 +97,8 @@ impl Connection {
         let Some(step) = opening.steps.front() else { return Ok(()) };
         match self.stream.write(&step.send) {
             Ok(_) => opening.is_sent = true,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => {}
             Err(error) => return Err(error),
         }
         Ok(())

@@ -114,9 +114,7 @@ fn task(member: Member) -> Task {
             steps: browser.steps(&destination),
             walker: Walker::new(browser.counting(message_bytes)),
         },
-        Member::Open { stream, counting } => {
-            Task::Adopt { stream, walker: Walker::new(counting) }
-        }
+        Member::Open { stream, counting } => Task::Adopt { stream, walker: Walker::new(counting) },
     }
 }
 

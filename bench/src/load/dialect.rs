@@ -47,7 +47,9 @@ impl Browser {
                 (format!("SUB {destination} 1\r\nPING\r\n").into_bytes(), b"PONG"),
             ],
             // CONNACK and SUBACK.
-            Dialect::Mqtt => [(mqtt_connect(), b"\x20\x02"), (mqtt_subscribe(destination), b"\x90")],
+            Dialect::Mqtt => {
+                [(mqtt_connect(), b"\x20\x02"), (mqtt_subscribe(destination), b"\x90")]
+            }
         };
         let opcode = match self.dialect {
             Dialect::Stomp => Opcode::Text,

@@ -74,7 +74,8 @@ impl Walker {
         let mut rest = input;
         loop {
             if self.left > 0 {
-                let here = usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
+                let here =
+                    usize::try_from(self.left).map_or(rest.len(), |left| left.min(rest.len()));
                 let (data, behind) = rest.split_at(here);
                 if let Some(payload) = payload.as_deref_mut().filter(|_| self.is_data) {
                     payload.extend_from_slice(data);

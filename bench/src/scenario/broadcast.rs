@@ -7,6 +7,7 @@ use super::{CpuTimes, body, check, fan_out};
 use crate::Problem;
 use crate::broker::Broker;
 use crate::figure::Measured;
+use crate::load::AHEAD_DEFAULT;
 
 /// The pause from one to the next, unless a broker takes longer.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -19,7 +20,8 @@ const WARM_UP: usize = 5;
 
 /// The median in milliseconds, and the 99th percentile.
 pub(super) fn measure(broker: &Broker, subscribers: u32) -> Result<Measured, Problem> {
-    let mut pump = fan_out::pump(broker, broker.browser(), subscribers, &body::plain(128))?;
+    let mut pump =
+        fan_out::pump(broker, broker.browser(), subscribers, &body::plain(128), AHEAD_DEFAULT)?;
     let mut times = Vec::new();
     let mut before = CpuTimes::read(broker)?;
     for number in 0..WARM_UP + COUNT {

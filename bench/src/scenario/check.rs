@@ -45,7 +45,8 @@ pub(super) fn check(pump: &mut Pump, share_of: u64) -> Result<(), Problem> {
             _ => true,
         });
         if numbers.len() as u64 != count / share_of.max(1) || !is_ordered {
-            let text = String::from_utf8_lossy(payload.get(..payload.len().min(300)).unwrap_or(&[]));
+            let text =
+                String::from_utf8_lossy(payload.get(..payload.len().min(300)).unwrap_or(&[]));
             return Err(format!("{} messages out of order: {text}", numbers.len()).into());
         }
     }

@@ -15,8 +15,9 @@ pub(super) fn measure(
     broker: &Broker,
     subscribers: u32,
     body: &[u8],
+    ahead: u64,
 ) -> Result<Measured, Problem> {
-    let mut pump = pump(broker, broker.browser(), subscribers, body)?;
+    let mut pump = pump(broker, broker.browser(), subscribers, body, ahead)?;
     run(broker, &mut pump)
 }
 
@@ -25,9 +26,10 @@ pub(super) fn measure_compressed(
     broker: &Broker,
     subscribers: u32,
     body: &[u8],
+    ahead: u64,
 ) -> Result<Measured, Problem> {
     let browser = Browser { is_compressing: true, ..broker.browser() };
-    let mut pump = pump(broker, browser, subscribers, body)?;
+    let mut pump = pump(broker, browser, subscribers, body, ahead)?;
     run(broker, &mut pump)
 }
 
@@ -50,6 +52,7 @@ pub(super) fn pump(
     browser: Browser,
     subscribers: u32,
     body: &[u8],
+    ahead: u64,
 ) -> Result<Pump, Problem> {
     let message_bytes = nats_message_bytes(KEY, body);
     let crowd = Crowd::gather((0..subscribers).map(|_| Member::Browser {
@@ -60,7 +63,7 @@ pub(super) fn pump(
     let feed = feed::open(broker, &[KEY.to_owned()], body)?;
     let receivers = u64::from(subscribers);
     let least = if broker.kind == Kind::RabbitMq { 4 } else { 64 };
-    let window = (broker.kind.deliveries_ahead() / receivers).clamp(least, WINDOW_MAX);
+    let window = (broker.kind.share_of(ahead) / receivers).clamp(least, WINDOW_MAX);
     Ok(Pump::new(crowd, vec![feed], Window::Fewest(window), receivers))
 }
 

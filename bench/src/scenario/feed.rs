@@ -20,7 +20,8 @@ pub(super) fn open(
 ) -> Result<(TcpStream, Tape), Problem> {
     match broker.kind {
         Kind::Hopwire | Kind::RabbitMq => {
-            let tape = Tape::new(keys, |out, key| amqp::append_publish(out, "amq.topic", key, body));
+            let tape =
+                Tape::new(keys, |out, key| amqp::append_publish(out, "amq.topic", key, body));
             Ok((amqp::Connection::open(broker.publish)?.stream, tape))
         }
         Kind::Nats => Ok((nats(broker)?, Tape::new(keys, |out, key| nats_publish(out, key, body)))),

@@ -23,10 +23,7 @@ const ACK_HEAD: [u8; 11] = [1, 0, 1, 0, 0, 0, 13, 0, 60, 0, 80];
 
 const READ_BYTES: usize = 256 * 1024;
 
-pub(super) fn open(
-    broker: &Broker,
-    body: &[u8],
-) -> Result<(AmqpPublisher, AmqpConsumer), Problem> {
+pub(super) fn open(broker: &Broker, body: &[u8]) -> Result<(AmqpPublisher, AmqpConsumer), Problem> {
     let queue = format!("bench-{}-settled", std::process::id());
     let mut consumer = Connection::open(broker.publish)?;
     consumer.declare(&queue)?;

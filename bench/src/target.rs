@@ -1,0 +1,177 @@
+//! What is asked of Hopwire, row by row, and what was found.
+
+use crate::broker::Kind;
+use crate::figure::{Figures, Metric};
+use crate::scenario::Scenario;
+
+/// A row of the page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) title: &'static str,
+    pub(crate) scenario: Scenario,
+    pub(crate) metric: Metric,
+    pub(crate) targets: &'static [Target],
+}
+
+/// What is asked in a row. All are of Hopwire.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    /// At least so many times another broker.
+    Times(f64, Kind),
+    /// At most so many times another broker.
+    MostTimes(f64, Kind),
+    /// At least so many times Hopwire itself in another scenario.
+    TimesOwn(f64, Scenario),
+    /// At least so much.
+    Least(f64),
+    /// At most so much.
+    Most(f64),
+}
+
+/// What was found, beside what was asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) target: Target,
+    pub(crate) found: f64,
+    /// How many times better than asked; met from 1.
+    pub(crate) margin: f64,
+}
+
+const FAN_OUT: &[Target] = &[
+    Target::Times(0.7, Kind::Floor),
+    Target::Times(1.5, Kind::Nats),
+    Target::Times(60.0, Kind::RabbitMq),
+];
+const ABOVE_FLOOR: &[Target] = &[Target::Times(0.7, Kind::Floor)];
+const PAIRS: &[Target] = &[Target::Least(900_000.0), Target::Times(6.0, Kind::RabbitMq)];
+const IDLE: &[Target] = &[Target::Most(4096.0)];
+
+const fn row(title: &'static str, scenario: Scenario, targets: &'static [Target]) -> Row {
+    Row { title, scenario, metric: Metric::Value, targets }
+}
+
+/// Source: the table of targets in issue 3.
+pub(crate) const ROWS: [Row; 18] = [
+    row("Fan-out to 10 WebSocket subscribers, 128 B", Scenario::FanOut(10), FAN_OUT),
+    row("Fan-out to 100, 128 B", Scenario::FanOut(100), FAN_OUT),
+    row("Fan-out to 1,000, 128 B", Scenario::FanOut(1000), FAN_OUT),
+    row("Fan-out to 5,000, 128 B", Scenario::FanOut(5000), ABOVE_FLOOR),
+    row("Fan-out to 1,000, 1 KiB", Scenario::FanOutLarge(1000), ABOVE_FLOOR),
+    row(
+        "AMQP topic exchange to 1,000 users by key, 128 B",
+        Scenario::Keyed(1000),
+        &[
+            Target::Times(0.9, Kind::Floor),
+            Target::Times(1.5, Kind::Nats),
+            Target::Times(10.0, Kind::RabbitMq),
+        ],
+    ),
+    row(
+        "Broadcast 20 times a second to 1,000: time to the last receiver",
+        Scenario::Broadcast(1000),
+        &[Target::MostTimes(1.2, Kind::Floor)],
+    ),
+    row("Fan-out to 1,000, 1 KiB JSON", Scenario::FanOutJson(1000), &[]),
+    row(
+        "Fan-out to 1,000, 1 KiB JSON, permessage-deflate",
+        Scenario::FanOutDeflate(1000),
+        &[Target::TimesOwn(0.8, Scenario::FanOutJson(1000))],
+    ),
+    row("AMQP point to point, 1 pair, automatic acks", Scenario::Pairs(1), PAIRS),
+    row("AMQP point to point, 10 pairs, automatic acks", Scenario::Pairs(10), PAIRS),
+    row(
+        "AMQP point to point, individual acks and confirms",
+        Scenario::SettledAmqp,
+        &[Target::Times(8.0, Kind::RabbitMq)],
+    ),
+    row(
+        "STOMP/WebSocket point to point, individual acks and receipts",
+        Scenario::SettledStomp,
+        &[Target::Times(15.0, Kind::RabbitMq)],
+    ),
+    Row {
+        title: "Broker CPU per million deliveries, fan-out to 1,000",
+        scenario: Scenario::FanOut(1000),
+        metric: Metric::BrokerCpu,
+        targets: &[Target::Most(0.4)],
+    },
+    row("Memory per idle session, 10,000 sessions", Scenario::Idle(10_000), IDLE),
+    row("Memory per idle session, as many as descriptors allow", Scenario::IdleMost, IDLE),
+    row(
+        "Connections: upgrade, login, subscription",
+        Scenario::Connect,
+        &[Target::Times(0.6, Kind::Floor), Target::Times(10.0, Kind::RabbitMq)],
+    ),
+    row("Start to first CONNECTED", Scenario::Start, &[Target::Most(20.0)]),
+];
+
+impl Row {
+    /// The unit of its numbers.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self.metric {
+            Metric::BrokerCpu => "s",
+            _ => self.scenario.unit(),
+        }
+    }
+
+    /// What was found for each target that can be judged.
+    pub(crate) fn verdicts(&self, figures: &Figures) -> Vec<Verdict> {
+        let name = self.scenario.name();
+        let ours = (name.as_str(), Kind::Hopwire);
+        let own = figures.median(ours.0, ours.1, self.metric);
+        let judge = |target: &Target| {
+            let (found, margin) = match *target {
+                Target::Times(wanted, kind) => {
+                    let found = figures.ratio(ours, (&name, kind), self.metric)?;
+                    (found, found / wanted)
+                }
+                Target::MostTimes(wanted, kind) => {
+                    let found = figures.ratio(ours, (&name, kind), self.metric)?;
+                    (found, wanted / found)
+                }
+                Target::TimesOwn(wanted, scenario) => {
+                    let other = (&*scenario.name(), Kind::Hopwire);
+                    let found = figures.ratio(ours, other, self.metric)?;
+                    (found, found / wanted)
+                }
+                Target::Least(wanted) => (own?, own? / wanted),
+                Target::Most(wanted) => (own?, wanted / own?),
+            };
+            Some(Verdict { target: *target, found, margin })
+        };
+        self.targets.iter().filter_map(judge).collect()
+    }
+}
+
+impl Verdict {
+    pub(crate) fn is_met(&self) -> bool {
+        self.margin >= 1.0
+    }
+}
+
+/// Why a target is missed, as a profile showed it: scenario and reason. Written by hand; a row that
+/// misses its target and is not here says that no profile was taken.
+pub(crate) const REASONS: &[(&str, &str)] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::{Figure, Measured};
+
+    #[test]
+    fn a_target_is_met_at_its_limit_and_missed_one_beyond() {
+        let check = |scenario: Scenario, value: f64, expected: bool| {
+            let row = ROWS.iter().find(|row| row.scenario == scenario).unwrap();
+            let measured = Measured { value, ..Measured::default() };
+            let scenario = scenario.name();
+            let figure = Figure { scenario, broker: Kind::Hopwire, round: 1, measured };
+            let verdicts = row.verdicts(&Figures(vec![figure]));
+            assert_eq!(verdicts.len(), 1, "what has no other side is not judged");
+            assert_eq!(verdicts[0].is_met(), expected, "{value}");
+        };
+        check(Scenario::Start, 20.0, true);
+        check(Scenario::Start, 20.1, false);
+        check(Scenario::Pairs(1), 900_000.0, true);
+        check(Scenario::Pairs(1), 899_999.0, false);
+    }
+}
