@@ -42,7 +42,7 @@ impl Kind {
     /// How much of `deliveries` may be on its way: the slower broker less, so that a run ends.
     pub(crate) fn share_of(self, deliveries: u64) -> u64 {
         match self {
-            Self::RabbitMq => deliveries / 50,
+            Self::RabbitMq => deliveries.min(20_000),
             _ => deliveries,
         }
     }

@@ -59,7 +59,7 @@ struct Measure {
     /// Only these brokers: hopwire, floor, nats, rabbitmq, mosquitto
     #[arg(long, value_delimiter = ',')]
     brokers: Vec<String>,
-    /// Deliveries on their way at most, in fan-out; RabbitMQ gets a fiftieth
+    /// Deliveries on their way at most, in fan-out
     #[arg(long, default_value_t = load::AHEAD_DEFAULT)]
     ahead: u64,
     /// Where the page, the plots and the raw lines go; nothing is written by default

@@ -101,7 +101,8 @@ fn hopwire(programs: &Programs, port: u16) -> Result<Peer, Problem> {
 
 /// What starts the floor with its WebSocket on a port, 0 for any.
 pub(crate) fn floor_command(port: u16) -> Result<Command, Problem> {
-    let mut command = Command::new(std::env::current_exe()?);
+    // It may have been built anew while it runs.
+    let mut command = Command::new("/proc/self/exe");
     command.arg("floor").arg("--port").arg(port.to_string()).stdin(Stdio::null());
     Ok(command)
 }

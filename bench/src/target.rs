@@ -8,6 +8,8 @@ use crate::scenario::Scenario;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) title: &'static str,
+    /// The same for a plot.
+    pub(crate) label: &'static str,
     pub(crate) scenario: Scenario,
     pub(crate) metric: Metric,
     pub(crate) targets: &'static [Target],
@@ -46,19 +48,31 @@ const ABOVE_FLOOR: &[Target] = &[Target::Times(0.7, Kind::Floor)];
 const PAIRS: &[Target] = &[Target::Least(900_000.0), Target::Times(6.0, Kind::RabbitMq)];
 const IDLE: &[Target] = &[Target::Most(4096.0)];
 
-const fn row(title: &'static str, scenario: Scenario, targets: &'static [Target]) -> Row {
-    Row { title, scenario, metric: Metric::Value, targets }
+const fn row(
+    [title, label]: [&'static str; 2],
+    scenario: Scenario,
+    targets: &'static [Target],
+) -> Row {
+    Row { title, label, scenario, metric: Metric::Value, targets }
 }
 
 /// Source: the table of targets in issue 3.
 pub(crate) const ROWS: [Row; 18] = [
-    row("Fan-out to 10 WebSocket subscribers, 128 B", Scenario::FanOut(10), FAN_OUT),
-    row("Fan-out to 100, 128 B", Scenario::FanOut(100), FAN_OUT),
-    row("Fan-out to 1,000, 128 B", Scenario::FanOut(1000), FAN_OUT),
-    row("Fan-out to 5,000, 128 B", Scenario::FanOut(5000), ABOVE_FLOOR),
-    row("Fan-out to 1,000, 1 KiB", Scenario::FanOutLarge(1000), ABOVE_FLOOR),
     row(
-        "AMQP topic exchange to 1,000 users by key, 128 B",
+        ["Fan-out to 10 WebSocket subscribers, 128 B", "fan-out to 10"],
+        Scenario::FanOut(10),
+        FAN_OUT,
+    ),
+    row(["Fan-out to 100, 128 B", "fan-out to 100"], Scenario::FanOut(100), FAN_OUT),
+    row(["Fan-out to 1,000, 128 B", "fan-out to 1,000"], Scenario::FanOut(1000), FAN_OUT),
+    row(["Fan-out to 5,000, 128 B", "fan-out to 5,000"], Scenario::FanOut(5000), ABOVE_FLOOR),
+    row(
+        ["Fan-out to 1,000, 1 KiB", "fan-out to 1,000, 1 KiB"],
+        Scenario::FanOutLarge(1000),
+        ABOVE_FLOOR,
+    ),
+    row(
+        ["AMQP topic exchange to 1,000 users by key, 128 B", "1,000 users by key"],
         Scenario::Keyed(1000),
         &[
             Target::Times(0.9, Kind::Floor),
@@ -67,42 +81,65 @@ pub(crate) const ROWS: [Row; 18] = [
         ],
     ),
     row(
-        "Broadcast 20 times a second to 1,000: time to the last receiver",
+        [
+            "Broadcast 20 times a second to 1,000: time to the last receiver",
+            "broadcast, time to the last",
+        ],
         Scenario::Broadcast(1000),
         &[Target::MostTimes(1.2, Kind::Floor)],
     ),
-    row("Fan-out to 1,000, 1 KiB JSON", Scenario::FanOutJson(1000), &[]),
+    row(["Fan-out to 1,000, 1 KiB JSON", "JSON"], Scenario::FanOutJson(1000), &[]),
     row(
-        "Fan-out to 1,000, 1 KiB JSON, permessage-deflate",
+        ["Fan-out to 1,000, 1 KiB JSON, permessage-deflate", "permessage-deflate"],
         Scenario::FanOutDeflate(1000),
         &[Target::TimesOwn(0.8, Scenario::FanOutJson(1000))],
     ),
-    row("AMQP point to point, 1 pair, automatic acks", Scenario::Pairs(1), PAIRS),
-    row("AMQP point to point, 10 pairs, automatic acks", Scenario::Pairs(10), PAIRS),
+    row(["AMQP point to point, 1 pair, automatic acks", "AMQP, 1 pair"], Scenario::Pairs(1), PAIRS),
     row(
-        "AMQP point to point, individual acks and confirms",
+        ["AMQP point to point, 10 pairs, automatic acks", "AMQP, 10 pairs"],
+        Scenario::Pairs(10),
+        PAIRS,
+    ),
+    row(
+        ["AMQP point to point, individual acks and confirms", "AMQP, acks and confirms"],
         Scenario::SettledAmqp,
         &[Target::Times(8.0, Kind::RabbitMq)],
     ),
     row(
-        "STOMP/WebSocket point to point, individual acks and receipts",
+        [
+            "STOMP/WebSocket point to point, individual acks and receipts",
+            "STOMP, acks and receipts",
+        ],
         Scenario::SettledStomp,
         &[Target::Times(15.0, Kind::RabbitMq)],
     ),
     Row {
         title: "Broker CPU per million deliveries, fan-out to 1,000",
+        label: "CPU per million deliveries",
         scenario: Scenario::FanOut(1000),
         metric: Metric::BrokerCpu,
         targets: &[Target::Most(0.4)],
     },
-    row("Memory per idle session, 10,000 sessions", Scenario::Idle(10_000), IDLE),
-    row("Memory per idle session, as many as descriptors allow", Scenario::IdleMost, IDLE),
     row(
-        "Connections: upgrade, login, subscription",
+        ["Memory per idle session, 10,000 sessions", "memory, 10,000 sessions"],
+        Scenario::Idle(10_000),
+        IDLE,
+    ),
+    row(
+        ["Memory per idle session, as many as descriptors allow", "memory, most sessions"],
+        Scenario::IdleMost,
+        IDLE,
+    ),
+    row(
+        ["Connections: upgrade, login, subscription", "connections per second"],
         Scenario::Connect,
         &[Target::Times(0.6, Kind::Floor), Target::Times(10.0, Kind::RabbitMq)],
     ),
-    row("Start to first CONNECTED", Scenario::Start, &[Target::Most(20.0)]),
+    row(
+        ["Start to first CONNECTED", "start to first CONNECTED"],
+        Scenario::Start,
+        &[Target::Most(20.0)],
+    ),
 ];
 
 impl Row {

@@ -85,7 +85,7 @@ const CHARTS: [Chart; 6] = [
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 90.0;
-const TOP: f64 = 84.0;
+const TOP: f64 = 92.0;
 const BAR: f64 = 17.0;
 const GAP: f64 = 16.0;
 

@@ -8,7 +8,7 @@ use crate::figure::Figures;
 use crate::target::ROWS;
 
 const WIDTH: f64 = 860.0;
-const LEFT: f64 = 440.0;
+const LEFT: f64 = 350.0;
 const RIGHT: f64 = 70.0;
 const TOP: f64 = 84.0;
 const ROW: f64 = 22.0;
@@ -59,7 +59,7 @@ pub(super) fn svg(figures: &Figures) -> String {
              rx=\"3\"/><text class=\"small\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             LEFT - 14.0,
             y + 14.0,
-            short_title(row.title),
+            row.label,
             asked(&verdict.target, row),
             y + 3.0,
             (to - from).max(2.0),
@@ -70,10 +70,4 @@ pub(super) fn svg(figures: &Figures) -> String {
     }
     svg.push_str("</svg>\n");
     svg
-}
-
-/// What is before the second comma, or the colon.
-fn short_title(title: &str) -> &str {
-    let title = title.split(':').next().unwrap_or(title);
-    title.split(", 128 B").next().unwrap_or(title)
 }
