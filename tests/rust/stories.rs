@@ -73,6 +73,21 @@ fn large_json_travels_compressed_and_arrives_as_it_was() {
 }
 
 #[test]
+fn zlib_inflates_what_comes_at_every_window_that_can_be_agreed_on() {
+    holds("python/deflate.py");
+}
+
+#[test]
+fn ws_inflates_what_comes_at_every_window_that_can_be_agreed_on() {
+    holds("node/deflate_windows.mjs");
+}
+
+#[test]
+fn chromium_inflates_bodies_of_every_kind_in_order() {
+    holds("node/deflate_chromium.mjs");
+}
+
+#[test]
 fn frames_arrive_however_they_were_cut_or_joined() {
     holds("node/fragments.mjs");
 }
