@@ -42,10 +42,16 @@ impl Broker {
 
     /// A broker with more settings, in the syntax of `rabbitmq.conf`.
     pub(crate) fn with(settings: &str) -> Self {
+        Self::with_environment(settings, &[])
+    }
+
+    /// A broker with more settings, and more in its environment.
+    pub(crate) fn with_environment(settings: &str, environment: &[(&str, &str)]) -> Self {
         let folder = folder();
         let path = folder.join("hopwire.conf");
         fs::write(&path, format!("{LISTENERS}{settings}")).unwrap();
         let mut process = program(&folder, &["serve", "--config", path.to_str().unwrap()])
+            .envs(environment.iter().copied())
             .spawn()
             .expect("the hopwire binary starts");
         let log = lines(&mut process);
@@ -91,6 +97,14 @@ impl Broker {
     /// Where the management API answers.
     pub(crate) fn management(&self) -> SocketAddr {
         self.address("management")
+    }
+
+    /// Memory of its own that it takes, in bytes: not its program, which is mapped.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).unwrap();
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        kibibytes.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     fn address(&self, protocol: &str) -> SocketAddr {
