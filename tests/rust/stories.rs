@@ -133,6 +133,16 @@ fn topic_subscriptions_look_like_queues_and_go_with_their_page() {
 }
 
 #[test]
+fn tools_find_a_topic_subscription_as_a_queue_and_its_consumer() {
+    holds("node/subscription_listing.mjs");
+}
+
+#[test]
+fn a_topic_subscription_expires_ends_and_is_refused_as_a_queue() {
+    holds("node/subscription_life.mjs");
+}
+
+#[test]
 fn a_thousand_messages_arrive_in_order() {
     holds("node/thousand_in_order.mjs");
 }
