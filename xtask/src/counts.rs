@@ -88,6 +88,7 @@ fn count_all(binary: &Path) -> Outcome<Counts> {
         let mut found = Counts::new();
         while let Some(path) = next() {
             let count = count(&shown, &path, &folder.join(format!("{path}.out")))?;
+            report::note(&format!("{path}: {count}"));
             found.insert(path, count);
         }
         Ok(found)
