@@ -63,7 +63,7 @@ struct Measure {
     #[arg(long, default_value_t = load::AHEAD_DEFAULT)]
     ahead: u64,
     /// Where the page, the plots and the raw lines go; nothing is written by default
-    #[arg(long)]
+    #[arg(long, overrides_with = "out")]
     out: Option<PathBuf>,
 }
 
