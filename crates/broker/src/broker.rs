@@ -171,14 +171,14 @@ impl Broker {
         vhost.ok_or_else(|| Refusal::NoSuchVhost(name.clone()))
     }
 
-    /// Notes that a mandatory message came back to its publisher.
-    pub fn count_returned(&self) {
-        self.counters.add(Count::Returned, 1);
+    /// Notes that mandatory messages came back to their publisher.
+    pub fn count_returned(&self, messages: u64) {
+        self.counters.add(Count::Returned, messages);
     }
 
-    /// Notes that a publish was confirmed, one way or the other.
-    pub fn count_confirmed(&self) {
-        self.counters.add(Count::Confirmed, 1);
+    /// Notes that publishes were confirmed, one way or the other.
+    pub fn count_confirmed(&self, publishes: u64) {
+        self.counters.add(Count::Confirmed, publishes);
     }
 
     /// Notes that so many messages were read from streams.
@@ -243,7 +243,9 @@ impl Broker {
         let targets = {
             let topology = vhost.look();
             let Some(exchange) = topology.exchange(&to.exchange) else { return };
-            topology.route(exchange, &address)
+            let targets = topology.route(exchange, &address);
+            exchange.count(1, targets.len());
+            targets
         };
         let Targets { queues, streams } = targets;
         for target in queues {

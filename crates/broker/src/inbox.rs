@@ -56,8 +56,13 @@ struct State {
 impl Inbox {
     /// Leaves `item`; the receiver is woken when `wakes` are let go, once for the whole batch.
     pub fn push(&self, item: Inbound, wakes: &mut Wakes) {
+        self.push_all(std::iter::once(item), wakes);
+    }
+
+    /// Leaves `items`, of which there is at least one, in their order.
+    pub fn push_all(&self, items: impl Iterator<Item = Inbound>, wakes: &mut Wakes) {
         let mut state = self.state.lock();
-        state.items.push(item);
+        state.items.extend(items);
         if let Some(waker) = state.waker.take() {
             wakes.add(waker);
         }

@@ -22,12 +22,20 @@ pub struct Turn {
     pub follow_ups: Vec<FollowUp>,
     /// Room for what a queue says to one command, kept for the next.
     pub(crate) effects: Vec<Effect>,
+    /// Room for messages that go the same way, kept for the next.
+    pub(crate) batch: Vec<Arc<Message>>,
 }
 
 impl Turn {
     /// A turn that happens at `now`.
     pub fn new(now: Instant) -> Self {
-        Self { now, wakes: Wakes::default(), follow_ups: Vec::new(), effects: Vec::new() }
+        Self {
+            now,
+            wakes: Wakes::default(),
+            follow_ups: Vec::new(),
+            effects: Vec::new(),
+            batch: Vec::new(),
+        }
     }
 }
 

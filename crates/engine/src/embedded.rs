@@ -22,6 +22,7 @@ use model::{ConsumerId, Refusal};
 
 use self::channels::Channels;
 use self::consume::Consumer;
+use self::publish::Run;
 use self::sources::Sources;
 use crate::command::{Channel, Command, Login, Peer};
 use crate::connections::{Connection, Connections};
@@ -74,16 +75,28 @@ impl Link {
         events: &mut Vec<Event>,
     ) {
         let mut turn = Turn::new(now);
+        let mut run = Run::default();
         for command in commands.drain(..) {
-            self.carry_out(&mut turn, command, events);
+            match command {
+                Command::Publish(publish) => {
+                    if !run.takes(publish.channel) {
+                        self.publish(&mut turn, &mut run, events);
+                    }
+                    run.add(publish);
+                }
+                command => {
+                    self.publish(&mut turn, &mut run, events);
+                    self.carry_out(&mut turn, command, events);
+                }
+            }
         }
+        self.publish(&mut turn, &mut run, events);
         self.broker.finish(&mut turn);
         self.channels.report(&self.connection);
     }
 
     fn carry_out(&mut self, turn: &mut Turn, command: Command, events: &mut Vec<Event>) {
         match command {
-            Command::Publish(publish) => self.publish(turn, publish, events),
             Command::Settle(channel, ids, outcome) => self.settle(turn, channel, &ids, outcome),
             Command::Written(consumer, count) => self.written(turn, consumer, count),
             Command::Login(login) => {
@@ -243,3 +256,6 @@ pub(crate) async fn keep_time(broker: Arc<Broker>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Publishing: the checks in RabbitMQ's order, then the route, then the queues and streams.
 
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use model::{ExchangeKind, ExchangeName, Message, Refusal, Right, RoutingKey, VhostName};
@@ -7,7 +8,7 @@ use model::{ExchangeKind, ExchangeName, Message, Refusal, Right, RoutingKey, Vho
 use super::Access;
 use crate::auth::{Grants, Place};
 use crate::exchange::{Address, Exchange};
-use crate::queue::Accepted;
+use crate::queue::Rejected;
 use crate::routing::{self, SelectedKeys};
 use crate::stats::Count;
 use crate::turn::Turn;
@@ -40,17 +41,61 @@ pub(super) struct Judged {
 }
 
 impl Access {
-    /// Publishes to the message's exchange, by its key and those of its `CC` and `BCC` headers.
+    /// Publishes one message; see [`Self::publish_all`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn publish(&mut self, turn: &mut Turn, message: &Arc<Message>) -> Result<Routed, Refusal> {
+        let mut outcome = Routed { targets: 0, was_rejected: false };
+        let message = std::iter::once(Arc::clone(message));
+        self.publish_all(turn, message, |routed| outcome = routed)?;
+        Ok(outcome)
+    }
+
+    /// Publishes each message to its exchange, by its key and those of its `CC` and `BCC` headers,
+    /// until one is refused. Calls `tell` for each that was not, in order.
+    ///
+    /// Messages in a row that must go the same way are judged and routed once.
     ///
     /// # Errors
     ///
     /// - [`Refusal::MessageTooLarge`], [`Refusal::AccessRefused`] without write.
     /// - [`Refusal::NoSuchExchange`], [`Refusal::InternalExchange`], [`Refusal::InvalidMessage`].
     /// - [`Refusal::TopicRefused`], [`Refusal::DestinationRefused`], [`Refusal::UserIdMismatch`].
-    pub fn publish(&mut self, turn: &mut Turn, message: &Arc<Message>) -> Result<Routed, Refusal> {
+    pub fn publish_all(
+        &mut self,
+        turn: &mut Turn,
+        messages: impl Iterator<Item = Arc<Message>>,
+        mut tell: impl FnMut(Routed),
+    ) -> Result<(), Refusal> {
+        let mut rest = messages.peekable();
+        let mut batch = std::mem::take(&mut turn.batch);
+        let mut outcome = Ok(());
+        while outcome.is_ok()
+            && let Some(first) = rest.next()
+        {
+            batch.push(first);
+            outcome = self.publish_batch(turn, &mut batch, &mut rest, &mut tell);
+            batch.clear();
+        }
+        turn.batch = batch;
+        outcome
+    }
+
+    /// Publishes the one message in `batch`, and with it those of the `rest` that go the same way.
+    fn publish_batch(
+        &mut self,
+        turn: &mut Turn,
+        batch: &mut Vec<Arc<Message>>,
+        rest: &mut Peekable<impl Iterator<Item = Arc<Message>>>,
+        tell: &mut impl FnMut(Routed),
+    ) -> Result<(), Refusal> {
         self.refresh()?;
         let Self { broker, vhost, grants, judged, .. } = self;
-        check_size(message, broker.settings.message_bytes_max)?;
+        let Some(message) = batch.first() else { return Ok(()) };
+        let bytes_max = broker.settings.message_bytes_max;
+        check_size(message, bytes_max)?;
         judged.check_exchange(grants, message.exchange())?;
         // Looked at early, so that the topology is looked at once; told in its turn.
         let (selected, unreadable) = match routing::selected_keys(message) {
@@ -68,17 +113,55 @@ impl Access {
                 check_user_id(grants, message)?;
             }
             let address = Address::new(message, message.routing_key(), &selected.keys);
-            topology.route(exchange, &address)
+            let targets = topology.route(exchange, &address);
+            let is_alone = !address.is_known_by_keys() || !goes_by_its_key(message);
+            drop(address);
+            if !is_alone {
+                gather(batch, rest, bytes_max);
+            }
+            exchange.count(batch.len(), targets.len());
+            targets
         };
-        broker.counters.add(Count::Published, 1);
+        broker.counters.add(Count::Published, batch.len() as u64);
         if targets.len() == 0 {
-            broker.counters.add(Count::Unroutable, 1);
+            broker.counters.add(Count::Unroutable, batch.len() as u64);
         }
         if selected.has_blind {
-            let message = without_blind_keys(message, selected)?;
-            return Ok(deliver(turn, &targets, &message));
+            hide_blind_keys(batch, selected)?;
         }
-        Ok(deliver(turn, &targets, message))
+        let messages = batch.len();
+        let rejected = deliver(turn, &targets, batch);
+        for at in 0..messages {
+            tell(Routed { targets: targets.len(), was_rejected: rejected.contains(at) });
+        }
+        Ok(())
+    }
+}
+
+/// Whether its exchange and routing key, and no property, say where a message goes and who may send
+/// it there; header exchanges apart.
+fn goes_by_its_key(message: &Message) -> bool {
+    let marks = message.marks();
+    !marks.has_user_id && !marks.has_sender_selected
+}
+
+/// Moves to the batch what comes next and differs from its first message in nothing that decides
+/// about the way.
+fn gather(
+    batch: &mut Vec<Arc<Message>>,
+    rest: &mut Peekable<impl Iterator<Item = Arc<Message>>>,
+    bytes_max: u64,
+) {
+    let (Some(first), Some(_)) = (batch.first().cloned(), rest.peek()) else { return };
+    while batch.len() < Rejected::MESSAGES_MAX
+        && let Some(next) = rest.next_if(|next| {
+            goes_by_its_key(next)
+                && next.exchange() == first.exchange()
+                && next.routing_key() == first.routing_key()
+                && check_size(next, bytes_max).is_ok()
+        })
+    {
+        batch.push(next);
     }
 }
 
@@ -159,25 +242,29 @@ fn check_user_id(grants: &Grants, message: &Message) -> Result<(), Refusal> {
     }
 }
 
-/// Hands a message to its targets; nothing is locked but one of them at a time.
-fn deliver(turn: &mut Turn, targets: &Targets, message: &Arc<Message>) -> Routed {
-    let mut was_rejected = false;
-    for queue in &targets.queues {
-        was_rejected |= queue.publish(turn, message) == Accepted::No;
-    }
+/// Hands a batch to its targets, and empties it; nothing is locked but one of them at a time.
+fn deliver(turn: &mut Turn, targets: &Targets, batch: &mut Vec<Arc<Message>>) -> Rejected {
+    let mut rejected = Rejected::default();
     for stream in &targets.streams {
-        stream.publish(turn, message);
+        batch.iter().for_each(|message| stream.publish(turn, message));
     }
-    Routed { targets: targets.len(), was_rejected }
+    let Some((last, others)) = targets.queues.split_last() else { return rejected };
+    for queue in others {
+        rejected = rejected.or(queue.publish_batch(turn, batch.iter().cloned()));
+    }
+    rejected.or(last.publish_batch(turn, batch.drain(..)))
 }
 
-/// A copy without the `BCC` header, which nobody may see.
-fn without_blind_keys(message: &Message, selected: SelectedKeys) -> Result<Arc<Message>, Refusal> {
+/// Puts a copy without the `BCC` header, which nobody may see, in the place of a batch's one
+/// message.
+fn hide_blind_keys(batch: &mut Vec<Arc<Message>>, selected: SelectedKeys) -> Result<(), Refusal> {
+    let Some(message) = batch.pop() else { return Ok(()) };
     let mut properties = *selected.properties.unwrap_or_default();
     if let Some(headers) = &mut properties.headers {
         headers.remove("BCC");
     }
     let key = RoutingKey::parse(message.routing_key()).map_err(|_| Refusal::Internal)?;
     let exchange = message.exchange().clone();
-    Ok(Arc::new(message.republished(exchange, &key, &properties, message.marks())))
+    batch.push(Arc::new(message.republished(exchange, &key, &properties, message.marks())));
+    Ok(())
 }

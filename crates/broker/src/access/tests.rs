@@ -8,6 +8,7 @@ mod bindings;
 mod declare;
 mod publish;
 mod rights;
+mod run;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -280,12 +281,12 @@ fn message(to: &str, by: &str, words: &[&str]) -> Arc<Message> {
             }
         }
     }
+    let has_sender_selected = !headers.is_empty();
+    if let Some(value) = option(words, "h") {
+        headers.set("h", FieldValue::string(value));
+    }
     let user_id = option(words, "user").map(ShortString::truncated);
-    let marks = Marks {
-        has_user_id: user_id.is_some(),
-        has_sender_selected: !headers.is_empty(),
-        ..Marks::default()
-    };
+    let marks = Marks { has_user_id: user_id.is_some(), has_sender_selected, ..Marks::default() };
     let properties = Properties { headers: Some(headers), user_id, ..Properties::default() };
     let size = option(words, "size").map_or(1, |size| size.parse().unwrap());
     let template = sample::with_properties("", &vec![b'x'; size], marks, &properties);

@@ -27,6 +27,12 @@ impl<'a> Address<'a> {
         &self.keys
     }
 
+    /// Whether the headers were not asked for: then any message with the same keys goes the same
+    /// way.
+    pub(crate) fn is_known_by_keys(&self) -> bool {
+        self.headers.get().is_none()
+    }
+
     /// The message's headers, decoded when first asked for.
     pub(crate) fn headers(&self) -> &FieldTable {
         self.headers.get_or_init(|| {

@@ -164,10 +164,10 @@ impl<T: Clone + PartialEq> Exchange<T> {
         }
     }
 
-    /// Counts a message that came in and went out to so many targets.
-    pub(crate) fn count(&self, targets: usize) {
-        self.published_in.fetch_add(1, Ordering::Relaxed);
-        self.published_out.fetch_add(targets as u64, Ordering::Relaxed);
+    /// Counts messages that came in and went out to so many targets each.
+    pub(crate) fn count(&self, messages: usize, targets: usize) {
+        self.published_in.fetch_add(messages as u64, Ordering::Relaxed);
+        self.published_out.fetch_add((messages * targets) as u64, Ordering::Relaxed);
     }
 
     /// How many messages came in.

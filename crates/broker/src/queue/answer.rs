@@ -13,6 +13,10 @@ pub enum Accepted {
     No,
 }
 
+/// Which messages of a batch a queue turned down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rejected(u64);
+
 /// What a get took.
 #[derive(Debug)]
 pub struct Got {
@@ -41,6 +45,29 @@ pub(super) struct Answer {
     pub(super) is_rejected: bool,
     pub(super) count: u32,
     pub(super) got: Option<(u64, bool, Arc<Message>)>,
+}
+
+impl Rejected {
+    /// The largest batch, in messages: a bit for each. So one publisher holds a queue's lock for
+    /// some microseconds, not for all that one read brought.
+    pub const MESSAGES_MAX: usize = 64;
+
+    /// Whether the message at that position was turned down.
+    pub fn contains(self, at: usize) -> bool {
+        at < Self::MESSAGES_MAX && self.0 >> at & 1 == 1
+    }
+
+    /// Notes a message by its position in the batch.
+    pub(super) fn add(&mut self, at: usize) {
+        debug_assert!(at < Self::MESSAGES_MAX, "a batch has no position {at}");
+        let bit = u32::try_from(at).ok().and_then(|at| 1_u64.checked_shl(at));
+        self.0 |= bit.unwrap_or(0);
+    }
+
+    /// Those that this queue or another turned down.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 impl Accepted {

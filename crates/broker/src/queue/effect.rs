@@ -44,3 +44,13 @@ pub(crate) enum Effect {
     /// Apply [`super::command::Command::Tick`] at that time.
     Tick(Instant),
 }
+
+impl Effect {
+    /// The consumer that a message is handed to, if that is what it says.
+    pub(crate) fn receiver(&self) -> Option<ConsumerKey> {
+        match self {
+            Self::Deliver { consumer, .. } => Some(*consumer),
+            _ => None,
+        }
+    }
+}

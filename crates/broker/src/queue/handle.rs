@@ -12,7 +12,7 @@ use model::{
 };
 use parking_lot::{Mutex, MutexGuard};
 
-use super::answer::{Accepted, Answer, DeleteIf, Got};
+use super::answer::{Accepted, Answer, DeleteIf, Got, Rejected};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
@@ -154,21 +154,25 @@ impl Queue {
         Accepted::unless(self.apply(turn, Command::Publish(Arc::clone(message))).is_rejected)
     }
 
-    /// Takes messages in, in order, under one lock; puts the positions of those that it turned down
-    /// into `rejected`.
+    /// Takes messages in, in order, under one lock, and says which of them it turned down.
     pub fn publish_batch(
         self: &Arc<Self>,
         turn: &mut Turn,
-        messages: &[Arc<Message>],
-        rejected: &mut Vec<usize>,
-    ) {
+        messages: impl Iterator<Item = Arc<Message>>,
+    ) -> Rejected {
+        let mut rejected = Rejected::default();
+        let mut effects = std::mem::take(&mut turn.effects);
         let mut state = self.state.lock();
-        for (at, message) in messages.iter().enumerate() {
-            let command = Command::Publish(Arc::clone(message));
-            if self.apply_locked(turn, &mut state, command).is_rejected {
-                rejected.push(at);
+        for (at, message) in messages.enumerate() {
+            let before = effects.len();
+            state.apply(turn.now, Command::Publish(message), &mut effects);
+            let said = effects.get(before..).unwrap_or_default();
+            if said.iter().any(|effect| matches!(effect, Effect::Rejected)) {
+                rejected.add(at);
             }
         }
+        self.carry_out_all(turn, &state, effects);
+        rejected
     }
 
     /// Serves a consumer.
@@ -304,32 +308,40 @@ impl Queue {
     ) -> Answer {
         let mut effects = std::mem::take(&mut turn.effects);
         state.apply(turn.now, command, &mut effects);
+        self.carry_out_all(turn, state, effects)
+    }
+
+    /// Carries out what the rules said. Deliveries to one consumer in a row are left in its inbox
+    /// together.
+    fn carry_out_all(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        state: &QueueState,
+        mut effects: Vec<Effect>,
+    ) -> Answer {
         let mut answer = Answer::default();
-        for effect in effects.drain(..) {
-            self.carry_out(turn, state, effect, &mut answer);
+        let mut rest = effects.drain(..).peekable();
+        while let Some(effect) = rest.next() {
+            let Some(to) = effect.receiver() else {
+                self.carry_out(turn, effect, &mut answer);
+                continue;
+            };
+            // Always there: no command both hands out to a consumer and ends it.
+            let Some(spec) = state.consumer(to) else { continue };
+            let further = std::iter::from_fn(|| rest.next_if(|next| next.receiver() == Some(to)));
+            let handed_out = std::iter::once(effect).chain(further);
+            let deliveries = handed_out.filter_map(|effect| delivery(spec, effect));
+            spec.inbox.push_all(deliveries, &mut turn.wakes);
         }
+        drop(rest);
         turn.effects = effects;
         answer
     }
 
-    fn carry_out(
-        self: &Arc<Self>,
-        turn: &mut Turn,
-        state: &QueueState,
-        effect: Effect,
-        answer: &mut Answer,
-    ) {
+    fn carry_out(self: &Arc<Self>, turn: &mut Turn, effect: Effect, answer: &mut Answer) {
         match effect {
-            Effect::Deliver { consumer, sequence, is_redelivered, message } => {
-                // Always there: no command both hands out to a consumer and ends it.
-                let Some(spec) = state.consumer(consumer) else {
-                    return;
-                };
-                let id = DeliveryId { source: spec.source, sequence };
-                let consumer = spec.consumer;
-                let delivery = QueueDelivery { consumer, id, is_redelivered, message };
-                spec.inbox.push(Inbound::Delivered(delivery), &mut turn.wakes);
-            }
+            // Carried out in runs, by the caller.
+            Effect::Deliver { .. } => {}
             Effect::Got { sequence, is_redelivered, message } => {
                 answer.got = Some((sequence, is_redelivered, message));
             }
@@ -349,6 +361,14 @@ impl Queue {
             Effect::Tick(at) => turn.follow_ups.push(FollowUp::Tick(Arc::clone(self), at)),
         }
     }
+}
+
+/// What a consumer's link hears of a message handed out to it.
+fn delivery(spec: &ConsumerSpec, effect: Effect) -> Option<Inbound> {
+    let Effect::Deliver { sequence, is_redelivered, message, .. } = effect else { return None };
+    let id = DeliveryId { source: spec.source, sequence };
+    let consumer = spec.consumer;
+    Some(Inbound::Delivered(QueueDelivery { consumer, id, is_redelivered, message }))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod state;
 mod unacked;
 mod view;
 
-pub use answer::{Accepted, DeleteIf, Got};
+pub use answer::{Accepted, DeleteIf, Got, Rejected};
 pub use consumers::{AUTOMATIC_CREDIT_MESSAGES, ConsumerSpec};
 pub use handle::Queue;
 pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};

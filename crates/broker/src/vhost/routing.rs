@@ -37,7 +37,7 @@ struct Looking<'a> {
 }
 
 impl Topology {
-    /// Where a message published to `exchange` goes.
+    /// Where a message published to `exchange` goes. The caller counts it there.
     pub(crate) fn route(&self, exchange: &Exchange<Target>, address: &Address<'_>) -> Targets {
         let mut looking = Looking::default();
         let mut found: Found<'_, Target> = SmallVec::new();
@@ -60,9 +60,7 @@ impl Topology {
                 }
             }
         }
-        let targets = looking.into_targets();
-        exchange.count(targets.len());
-        targets
+        looking.into_targets()
     }
 
     fn queue_by_key(&self, key: &[u8]) -> Option<&Arc<Queue>> {

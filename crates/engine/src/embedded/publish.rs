@@ -1,7 +1,9 @@
 //! Publishing and settling: the two commands of the message path that come from sessions.
 
+use std::sync::Arc;
+
 use broker::turn::Turn;
-use model::{ConsumerId, DeliveryId, Outcome};
+use model::{ConsumerId, DeliveryId, Message, Outcome, Refusal};
 use smallvec::SmallVec;
 
 use super::Link;
@@ -9,27 +11,74 @@ use super::consume::Kind;
 use crate::command::{Channel, Publish};
 use crate::event::{Event, Refused};
 
-impl Link {
-    pub(super) fn publish(&mut self, turn: &mut Turn, publish: Publish, events: &mut Vec<Event>) {
+/// Publishes of one channel that came one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    channel: Option<Channel>,
+    messages: Vec<Arc<Message>>,
+    promises: Vec<Promise>,
+}
+
+/// What the session is to hear of a publish that is not refused.
+#[derive(Debug)]
+struct Promise {
+    /// The message, if it comes back when it goes nowhere.
+    mandatory: Option<Arc<Message>>,
+    confirm: Option<u64>,
+}
+
+impl Run {
+    /// Whether a publish of that channel can be added.
+    pub(super) fn takes(&self, channel: Channel) -> bool {
+        self.channel.is_none_or(|of_run| of_run == channel)
+    }
+
+    /// Adds a publish.
+    pub(super) fn add(&mut self, publish: Publish) {
         let Publish { channel, message, is_mandatory, confirm } = publish;
-        if !self.channels.is_alive(channel) {
+        self.channel = Some(channel);
+        let mandatory = is_mandatory.then(|| Arc::clone(&message));
+        self.promises.push(Promise { mandatory, confirm });
+        self.messages.push(message);
+    }
+}
+
+impl Link {
+    /// Publishes a run, and empties it. What stands behind a refused one is dropped.
+    pub(super) fn publish(&mut self, turn: &mut Turn, run: &mut Run, events: &mut Vec<Event>) {
+        let messages = run.messages.drain(..);
+        let mut promises = run.promises.drain(..);
+        let Some(channel) = run.channel.take().filter(|channel| self.channels.is_alive(*channel))
+        else {
             return;
-        }
-        let routed = match self.access().and_then(|access| access.publish(turn, &message)) {
-            Ok(routed) => routed,
-            Err(refusal) => return self.refuse(channel, Refused::Publish, refusal, events),
         };
-        self.channels.count(channel, |tally| tally.published += 1);
-        if is_mandatory && routed.is_unroutable() {
-            self.broker.count_returned();
-            events.push(Event::Returned(channel, message));
-        }
-        if let Some(number) = confirm {
-            events.push(match routed.was_rejected {
-                false => Event::Confirmed(channel, number),
-                true => Event::Rejected(channel, number),
-            });
-            self.broker.count_confirmed();
+        let (mut published, mut confirmed) = (0, 0);
+        let mut returned = 0;
+        let outcome = match &mut self.access {
+            None => Err(Refusal::Internal),
+            Some(access) => access.publish_all(turn, messages, |routed| {
+                published += 1;
+                let Some(promise) = promises.next() else { return };
+                if routed.is_unroutable()
+                    && let Some(message) = promise.mandatory
+                {
+                    returned += 1;
+                    events.push(Event::Returned(channel, message));
+                }
+                if let Some(number) = promise.confirm {
+                    confirmed += 1;
+                    events.push(match routed.was_rejected {
+                        false => Event::Confirmed(channel, number),
+                        true => Event::Rejected(channel, number),
+                    });
+                }
+            }),
+        };
+        self.channels.count(channel, |tally| tally.published += published);
+        self.broker.count_returned(returned);
+        self.broker.count_confirmed(confirmed);
+        if let Err(refusal) = outcome {
+            self.refuse(channel, Refused::Publish, refusal, events);
         }
     }
 

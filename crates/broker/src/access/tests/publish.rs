@@ -127,7 +127,7 @@ fn what_was_published_is_counted() {
     ] {
         world.hear(line);
     }
-    world.broker.count_returned();
+    world.broker.count_returned(1);
     let totals = world.broker.totals();
     assert_eq!((totals.published, totals.returned, totals.dropped_unroutable), (3, 1, 1));
     assert_eq!(totals.queues.published, 1);

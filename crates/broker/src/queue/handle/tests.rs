@@ -88,8 +88,9 @@ fn a_batch_says_which_of_it_were_turned_down() {
     let arguments = [("x-max-length", FieldValue::I32(2)), ("x-overflow", overflow)];
     let queue = queue(&mut turn, &arguments);
     let batch: Vec<_> = (0..4).map(|_| sample::message("k", b"", Marks::default())).collect();
-    let mut rejected = Vec::new();
-    queue.publish_batch(&mut turn, &batch, &mut rejected);
+    let rejected = queue.publish_batch(&mut turn, batch.into_iter());
+    let rejected: Vec<usize> =
+        (0..Rejected::MESSAGES_MAX + 1).filter(|at| rejected.contains(*at)).collect();
     assert_eq!(rejected, [2, 3]);
     let one_more = sample::message("k", b"", Marks::default());
     assert_eq!(queue.publish(&mut turn, &one_more), Accepted::No);

@@ -1,0 +1,213 @@
+//! What a batch of commands does and answers, with a broker behind the link.
+
+use model::{
+    AckMode, Binding, ConsumerTag, DeclareMode, Destination, ExchangeName, FieldTable, Marks,
+    Message, MessageParts, Properties, PropertyCodec, PropertyFacts, QueueName, QueueSpec,
+    RoutingKey, UserName, VhostName,
+};
+
+use super::*;
+use crate::command::{Consume, DeleteIf, Password, Publish};
+use crate::engine::Engine;
+
+static CODEC: PropertyCodec = PropertyCodec {
+    decode: |_| Ok(Properties::default()),
+    facts: |_| Ok(PropertyFacts::default()),
+    encode: |_| Vec::new(),
+};
+
+/// A link with channels 1 and 2 and a queue `q`, on a broker of its own.
+fn link() -> crate::Link {
+    let engine = Engine::embedded(Broker::new(broker::Settings::default()));
+    let address = ([127, 0, 0, 1], 1).into();
+    let mut link = engine.connect(Peer { address, local: address, protocol: "test" });
+    let login = Login {
+        user: UserName::parse("guest").unwrap(),
+        password: Password(b"guest"[..].into()),
+        vhost: None,
+        mechanism: "test",
+    };
+    let mut commands = vec![
+        Command::Login(Box::new(login)),
+        Command::OpenVhost(VhostName::root()),
+        Command::OpenChannel(Channel(1)),
+        Command::OpenChannel(Channel(2)),
+        parse("1 declare q"),
+    ];
+    let mut events = Vec::new();
+    link.submit(Instant::now(), &mut commands, &mut events);
+    assert_eq!(events.len(), 5, "{events:?}");
+    link
+}
+
+fn queue(name: &str) -> QueueName {
+    QueueName::parse(name).unwrap()
+}
+
+fn exchange(name: &str) -> ExchangeName {
+    ExchangeName::parse(if name == "-" { "" } else { name }).unwrap()
+}
+
+/// `channel verb …`: a publish is `1 publish exchange key`, with `!` behind it if it is mandatory
+/// and `#n` if it wants a confirm by that number.
+fn parse(line: &str) -> Command {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let channel = Channel(words[0].parse().unwrap());
+    let name = words.get(2).copied().unwrap_or_default();
+    match words[1] {
+        "declare" => {
+            let spec = QueueSpec {
+                name: Some(queue(name)),
+                is_durable: false,
+                is_exclusive: false,
+                is_auto_delete: false,
+                arguments: FieldTable::new(),
+            };
+            Command::DeclareQueue(channel, Box::new(spec), DeclareMode::Active)
+        }
+        "delete" => Command::DeleteQueue(channel, queue(name), DeleteIf::default()),
+        "count" => Command::PurgeQueue(channel, queue(name)),
+        "close" => Command::CloseChannel(channel, Vec::new()),
+        "bind" | "unbind" => {
+            let binding = Box::new(Binding {
+                source: exchange(name),
+                destination: Destination::Queue(queue(words[3])),
+                key: RoutingKey::parse(words[4].as_bytes()).unwrap(),
+                arguments: FieldTable::new(),
+            });
+            match words[1] {
+                "bind" => Command::Bind(channel, binding),
+                _ => Command::Unbind(channel, binding),
+            }
+        }
+        "consume" => Command::Consume(
+            channel,
+            Box::new(Consume {
+                queue: queue(name),
+                consumer: ConsumerId(0),
+                tag: ConsumerTag::parse("t").unwrap(),
+                ack: AckMode::Automatic,
+                prefetch: 0,
+                is_exclusive: false,
+                arguments: FieldTable::new(),
+            }),
+        ),
+        "publish" => {
+            let number = words.iter().find_map(|word| word.strip_prefix('#'));
+            let message = Message::new(MessageParts {
+                exchange: exchange(name),
+                content: words[3].into(),
+                key_bytes: words[3].len().try_into().unwrap(),
+                property_bytes: 0,
+                codec: &CODEC,
+                marks: Marks::default(),
+            });
+            Command::Publish(Publish {
+                channel,
+                message: Arc::new(message),
+                is_mandatory: words.contains(&"!"),
+                confirm: number.map(|number| number.parse().unwrap()),
+            })
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn show(event: &Event) -> String {
+    match event {
+        Event::Answered(channel, Reply::Removed { messages }) => {
+            format!("{} removed {messages}", channel.0)
+        }
+        Event::Answered(channel, _) => format!("{} done", channel.0),
+        Event::Refused { channel, refusal, .. } => format!("{} {refusal}", channel.0),
+        Event::Confirmed(channel, number) => format!("{} confirmed {number}", channel.0),
+        Event::Rejected(channel, number) => format!("{} rejected {number}", channel.0),
+        Event::Returned(channel, message) => {
+            format!("{} returned {}", channel.0, String::from_utf8_lossy(message.routing_key()))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// Submits the lines as one batch and says what is answered at once.
+fn check(batch: &str, expected: &str) {
+    let mut link = link();
+    let mut commands = batch.split(';').map(parse).collect();
+    let mut events = Vec::new();
+    link.submit(Instant::now(), &mut commands, &mut events);
+    let found: Vec<String> = events.iter().map(show).collect();
+    assert_eq!(found.join("; "), expected, "{batch}");
+}
+
+/// Publishes are carried out in runs; what stands between two of them divides a run.
+#[test]
+fn a_change_of_the_topology_counts_for_the_publishes_behind_it_and_no_others() {
+    check(
+        "1 publish amq.direct k; 1 bind amq.direct q k; 1 publish amq.direct k; \
+         1 publish amq.direct k; 1 unbind amq.direct q k; 1 publish amq.direct k; 1 count q",
+        "1 done; 1 done; 1 removed 2",
+    );
+    check(
+        "1 publish - other !; 1 declare other; 1 publish - other !; 1 count other",
+        "1 returned other; 1 done; 1 removed 1",
+    );
+}
+
+#[test]
+fn a_queue_deleted_between_two_publishes_gets_the_first_only() {
+    check(
+        "1 publish - q #1; 1 delete q; 1 publish - q ! #2; 1 declare q; 1 publish - q #3; \
+         1 count q",
+        "1 confirmed 1; 1 removed 1; 1 returned q; 1 confirmed 2; 1 done; 1 confirmed 3; \
+         1 removed 1",
+    );
+}
+
+#[test]
+fn what_stands_behind_a_refused_publish_is_dropped_until_the_channel_closes() {
+    check(
+        "1 publish - q #1; 1 publish - q #2; 1 publish nothing q #3; 1 publish - q #4; \
+         2 publish - q; 1 count q; 1 close; 1 publish - q; 2 count q",
+        "1 confirmed 1; 1 confirmed 2; 1 no exchange 'nothing' in vhost '/'; 1 done; 2 removed 3",
+    );
+}
+
+/// Source: RabbitMQ, "Publisher Confirms": a mandatory message comes back before its confirm.
+#[test]
+fn a_message_comes_back_before_its_confirm() {
+    check(
+        "1 publish - q ! #1; 1 publish - gone ! #2; 1 publish - gone #3; 1 publish - q #4",
+        "1 confirmed 1; 1 returned gone; 1 confirmed 2; 1 confirmed 3; 1 confirmed 4",
+    );
+}
+
+#[test]
+fn channels_that_take_turns_are_answered_each_in_its_order() {
+    check(
+        "1 publish - q #1; 2 publish - q #1; 1 publish - q #2; 2 publish - gone ! #2; 1 count q",
+        "1 confirmed 1; 2 confirmed 1; 1 confirmed 2; 2 returned gone; 2 confirmed 2; \
+         1 removed 3",
+    );
+}
+
+/// Of the longest run, and of one that takes two locks, every message arrives, in order.
+#[test]
+fn a_consumer_gets_a_run_in_its_order() {
+    let longest = broker::queue::Rejected::MESSAGES_MAX;
+    for length in [1, longest, longest + 1, 300] {
+        let mut link = link();
+        let mut commands = vec![parse("1 consume q")];
+        commands.extend((0..length).map(|_| parse("1 publish - q")));
+        let mut events = Vec::new();
+        link.submit(Instant::now(), &mut commands, &mut events);
+        assert_eq!(events.len(), 1);
+        events.clear();
+        link.receive(Instant::now(), length + 1, &mut events);
+        let sequence = |event: &Event| match event {
+            Event::Delivered(delivery) => delivery.id.sequence,
+            other => panic!("{other:?}"),
+        };
+        let found: Vec<u64> = events.iter().map(sequence).collect();
+        assert_eq!(found, (0..length as u64).collect::<Vec<u64>>());
+    }
+}
