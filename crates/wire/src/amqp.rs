@@ -10,6 +10,7 @@ pub mod protocol_header;
 pub mod raw;
 pub mod reply_code;
 pub mod sasl;
+pub mod shortcut;
 
 #[cfg(test)]
 mod oracle;

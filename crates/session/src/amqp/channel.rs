@@ -10,6 +10,7 @@ use wire::amqp::method::exchange::Exchange;
 use wire::amqp::method::queue;
 use wire::amqp::method::tx::{self, Tx};
 use wire::amqp::method::{Arguments, LongString, Method};
+use wire::amqp::shortcut::Whole;
 use wire::amqp::{Frame, Payload, ReplyCode};
 
 use crate::action::Actions;
@@ -107,6 +108,32 @@ impl Channel {
             Payload::Body(bytes) => self.take_body(bytes, connection, actions),
             Payload::Heartbeat => Ok(()),
         }
+    }
+
+    /// Whether a method may come next, and is looked at.
+    fn expects_method(&self) -> bool {
+        self.phase == Phase::Open && matches!(self.assembly, Assembly::Idle)
+    }
+
+    /// Takes an ack; `None` if it is none of this channel's business at the moment.
+    pub(super) fn take_ack(
+        &mut self,
+        ack: basic::Ack,
+        actions: &mut Actions,
+    ) -> Option<Result<(), Failure>> {
+        self.expects_method().then(|| self.ack(ack, actions))
+    }
+
+    /// Takes the frames of a publish together; `None` if one of them must be looked at by itself.
+    pub(super) fn take_whole(
+        &mut self,
+        publish: &Whole<'_, basic::Publish<'_>>,
+        connection: &Connection,
+        actions: &mut Actions,
+    ) -> Option<Result<(), Failure>> {
+        let is_allowed = publish.content.body.len() as u64 <= connection.message_bytes_max;
+        (is_allowed && self.expects_method())
+            .then(|| self.publish_whole(publish, connection, actions))
     }
 
     fn carry_out(

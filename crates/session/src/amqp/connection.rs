@@ -30,7 +30,29 @@ pub(super) struct Connection {
     /// Channels with confirms to tell at the end of the batch.
     pub(super) confirming: SmallVec<[u16; 4]>,
     /// Deliveries written in this batch to consumers that do not acknowledge.
-    written: SmallVec<[(ConsumerId, u32); 2]>,
+    pub(super) written: Written,
+}
+
+/// Deliveries written in a batch to consumers that do not acknowledge.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    counts: SmallVec<[(ConsumerId, u32); 2]>,
+}
+
+impl Written {
+    /// Notes a delivery.
+    pub(super) fn add(&mut self, consumer: ConsumerId) {
+        match self.counts.iter_mut().rev().find(|(known, _)| *known == consumer) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((consumer, 1)),
+        }
+    }
+
+    /// Tells the engine of them, and forgets them.
+    pub(super) fn report(&mut self, actions: &mut Actions) {
+        let written = self.counts.drain(..);
+        actions.commands.extend(written.map(|(consumer, count)| Command::Written(consumer, count)));
+    }
 }
 
 impl Connection {
@@ -43,7 +65,7 @@ impl Connection {
             awaited: VecDeque::new(),
             commits: 0,
             confirming: SmallVec::new(),
-            written: SmallVec::new(),
+            written: Written::default(),
         }
     }
 
@@ -81,20 +103,6 @@ impl Connection {
         let method = oldest.map(|awaited| awaited.method);
         self.awaited.retain(|awaited| !is_dropped(awaited));
         method
-    }
-
-    /// Notes a delivery to a consumer that does not acknowledge.
-    pub(super) fn count_written(&mut self, consumer: ConsumerId) {
-        match self.written.iter_mut().rev().find(|(known, _)| *known == consumer) {
-            Some((_, count)) => *count += 1,
-            None => self.written.push((consumer, 1)),
-        }
-    }
-
-    /// Tells the engine what this batch has written to consumers that do not acknowledge.
-    pub(super) fn report_written(&mut self, actions: &mut Actions) {
-        let written = self.written.drain(..);
-        actions.commands.extend(written.map(|(consumer, count)| Command::Written(consumer, count)));
     }
 }
 

@@ -6,8 +6,10 @@ use engine::{Command, Publish};
 use model::expiration;
 use model::message::BODY_BYTES_HARD_MAX;
 use model::{ExchangeName, Marks, Message, MessageParts, PropertyFacts, Refusal};
+use wire::amqp::encoder::Content;
 use wire::amqp::header::property_facts;
 use wire::amqp::method::{Arguments, basic};
+use wire::amqp::shortcut::Whole;
 use wire::amqp::{ContentHeader, MethodId, PROPERTY_CODEC, ReplyCode};
 
 use crate::action::Actions;
@@ -41,6 +43,12 @@ pub(super) enum Assembly {
 pub(super) struct Options {
     is_mandatory: bool,
     is_immediate: bool,
+}
+
+impl Options {
+    fn of(publish: &basic::Publish<'_>) -> Self {
+        Self { is_mandatory: publish.mandatory, is_immediate: publish.immediate }
+    }
 }
 
 /// A message whose body is coming in.
@@ -91,18 +99,51 @@ impl Channel {
         publish: &basic::Publish<'_>,
         connection: &Connection,
     ) -> Result<(), Failure> {
-        let exchange = match &self.exchange {
-            Some(name) if name.as_str().as_bytes() == publish.exchange => name.clone(),
-            _ => {
-                let name = exchange_name(publish.exchange, connection)?;
-                self.exchange.insert(name).clone()
-            }
-        };
+        let exchange = self.exchange_name(publish, connection)?;
         self.key.clear();
         self.key.extend_from_slice(publish.routing_key);
-        let options = Options { is_mandatory: publish.mandatory, is_immediate: publish.immediate };
-        self.assembly = Assembly::Header { exchange, options };
+        self.assembly = Assembly::Header { exchange, options: Options::of(publish) };
         Ok(())
+    }
+
+    /// Takes a publish whose frames are all there. It is no larger than allowed.
+    pub(super) fn publish_whole(
+        &mut self,
+        publish: &Whole<'_, basic::Publish<'_>>,
+        connection: &Connection,
+        actions: &mut Actions,
+    ) -> Result<(), Failure> {
+        let Content { properties, body } = publish.content;
+        let key = publish.method.routing_key;
+        let mut content = Vec::with_capacity(key.len() + properties.len() + body.len());
+        content.extend_from_slice(key);
+        content.extend_from_slice(properties);
+        content.extend_from_slice(body);
+        let partial = Partial {
+            exchange: self.exchange_name(&publish.method, connection)?,
+            options: Options::of(&publish.method),
+            key_bytes: u8::try_from(key.len()).unwrap_or(u8::MAX),
+            property_bytes: u32::try_from(properties.len()).unwrap_or(u32::MAX),
+            body_bytes: body.len() as u64,
+            remaining_bytes: 0,
+            content,
+        };
+        self.finish(partial, connection, actions)
+    }
+
+    /// The exchange of a publish; that of the last one shares its name.
+    fn exchange_name(
+        &mut self,
+        publish: &basic::Publish<'_>,
+        connection: &Connection,
+    ) -> Result<ExchangeName, Failure> {
+        match &self.exchange {
+            Some(name) if name.as_str().as_bytes() == publish.exchange => Ok(name.clone()),
+            _ => {
+                let name = exchange_name(publish.exchange, connection)?;
+                Ok(self.exchange.insert(name).clone())
+            }
+        }
     }
 
     /// Takes a content header.

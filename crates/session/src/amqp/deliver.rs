@@ -6,7 +6,8 @@ use std::sync::Arc;
 use engine::Delivery;
 use model::{AckMode, Message};
 use wire::amqp::encoder::{
-    Content, body_bytes_per_frame, encode_body_start, encode_content, encode_header, encode_method,
+    Content, body_bytes_per_frame, encode_body_start, encode_content, encode_deliver,
+    encode_header, encode_method,
 };
 use wire::amqp::frame::FRAME_END;
 use wire::amqp::header::{NO_PROPERTIES, encode_properties};
@@ -28,22 +29,29 @@ impl Channel {
         actions: &mut Actions,
     ) {
         let Some(consumer) = connection.consumers.get(delivery.consumer) else { return };
-        let (tag, ack) = (consumer.tag.clone(), consumer.ack);
-        let delivery_tag = match ack {
+        let delivery_tag = match consumer.ack {
             AckMode::Manual => self.tags.issue(delivery.id),
             AckMode::Automatic => {
-                connection.count_written(delivery.consumer);
+                connection.written.add(delivery.consumer);
                 self.tags.issue_settled()
             }
         };
+        let message = &delivery.message;
         let deliver = basic::Deliver {
-            consumer_tag: tag.as_str().as_bytes(),
+            consumer_tag: consumer.tag.as_str().as_bytes(),
             delivery_tag,
             redelivered: delivery.is_redelivered,
-            exchange: delivery.message.exchange().as_str().as_bytes(),
-            routing_key: delivery.message.routing_key(),
+            exchange: message.exchange().as_str().as_bytes(),
+            routing_key: message.routing_key(),
         };
-        self.write_content(&deliver, &delivery.message, connection, actions);
+        let body = message.body();
+        if body.len() > COPY_BYTES_MAX {
+            return self.write_content(&deliver, message, connection, actions);
+        }
+        let properties = property_bytes(message);
+        let content = Content { properties: &properties, body };
+        let (out, frame_bytes_max) = (actions.outbox.buffer(), connection.frame_bytes_max);
+        encode_deliver(out, self.number, &deliver, content, frame_bytes_max);
     }
 
     /// Writes a mandatory message that went nowhere.

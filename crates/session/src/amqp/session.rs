@@ -1,4 +1,4 @@
-//! The AMQP session: finds frames, hands them to their channel, and hears the engine.
+//! The AMQP session: what it keeps, and what it hears from the engine.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,12 +7,10 @@ use std::time::Instant;
 use engine::{Channel as ChannelId, Command, Delivery, Event, Refused, Reply};
 use foldhash::fast::FixedState;
 use model::{AckMode, ConsumerId, Refusal};
-use wire::amqp::decoder::{decode, frame_bytes};
 use wire::amqp::encoder::encode_heartbeat;
 use wire::amqp::frame::FRAME_BYTES_MAX_INITIAL;
-use wire::amqp::method::channel::{self, Channel as ChannelMethod};
-use wire::amqp::method::{Arguments, Method, basic};
-use wire::amqp::{Frame, MethodId, Payload, ReplyCode};
+use wire::amqp::method::{Arguments, basic, channel};
+use wire::amqp::{MethodId, ReplyCode};
 
 use crate::action::{Actions, Close};
 use crate::amqp::channel::{Channel, Mode, Phase as ChannelPhase, say_open};
@@ -35,7 +33,7 @@ pub struct AmqpSession {
     pub(super) channel_max: u16,
     pub(super) heartbeat_seconds: u16,
     handshake_ends: Instant,
-    channels: HashMap<u16, Box<Channel>, FixedState>,
+    pub(super) channels: HashMap<u16, Box<Channel>, FixedState>,
 }
 
 impl AmqpSession {
@@ -51,106 +49,6 @@ impl AmqpSession {
             handshake_ends: now + settings.handshake_timeout,
             channels: HashMap::default(),
             settings,
-        }
-    }
-
-    /// Takes one frame at the front of `input`; 0 if more bytes must come.
-    fn step(&mut self, now: Instant, input: &[u8], actions: &mut Actions) -> usize {
-        match self.phase {
-            Phase::Silent { .. } | Phase::Ended => return input.len(),
-            Phase::Greeting => return self.greet(input, actions),
-            _ => {}
-        }
-        match decode(input, self.connection.frame_bytes_max) {
-            Ok(None) => 0,
-            Ok(Some((frame, bytes))) => {
-                self.take(now, &frame, actions);
-                bytes
-            }
-            Err(error) if error.loses_framing() => {
-                self.fail_deaf(now, &error.into(), actions);
-                input.len()
-            }
-            Err(error) => {
-                self.fail(now, &error.into(), actions);
-                frame_bytes(input).unwrap_or(input.len()).min(input.len())
-            }
-        }
-    }
-
-    fn take(&mut self, now: Instant, frame: &Frame<'_>, actions: &mut Actions) {
-        let taken = match (frame.channel, self.phase) {
-            (0, _) => self.converse(now, frame, actions),
-            (_, Phase::Running) => return self.take_on_channel(now, frame, actions),
-            (_, Phase::Closing { .. }) => Ok(()),
-            _ => Err(frame.unexpected().into()),
-        };
-        if let Err(failure) = taken {
-            self.fail(now, &failure, actions);
-        }
-    }
-
-    fn take_on_channel(&mut self, now: Instant, frame: &Frame<'_>, actions: &mut Actions) {
-        let number = frame.channel;
-        let Some(channel) = self.channels.get_mut(&number) else {
-            if let Err(failure) = self.open_channel(frame, actions) {
-                self.fail(now, &failure, actions);
-            }
-            return;
-        };
-        match (channel.phase, frame.payload) {
-            (ChannelPhase::Failed, Payload::Method(Method::Channel(ChannelMethod::Close(_)))) => {
-                say(actions, number, &channel::CloseOk {});
-            }
-            (ChannelPhase::Failed, Payload::Method(Method::Channel(ChannelMethod::CloseOk(_)))) => {
-                self.channels.remove(&number);
-            }
-            _ => {
-                let taken = channel.take(frame, &mut self.connection, actions);
-                self.check(now, number, taken, actions);
-            }
-        }
-    }
-
-    /// The first frame of a channel, which must open it.
-    fn open_channel(&mut self, frame: &Frame<'_>, actions: &mut Actions) -> Result<(), Failure> {
-        let Payload::Method(method) = frame.payload else {
-            let explanation = "expected 'channel.open'";
-            return Err(Failure::new(ReplyCode::ChannelError, MethodId::NONE, explanation));
-        };
-        if !matches!(method, Method::Channel(ChannelMethod::Open(_))) {
-            let explanation = "expected 'channel.open'";
-            return Err(Failure::new(ReplyCode::ChannelError, method.id(), explanation));
-        }
-        let (opened, channel_max) = (self.channels.len(), usize::from(self.channel_max));
-        if channel_max != 0 && opened >= channel_max {
-            let explanation = format!(
-                "number of channels opened ({opened}) has reached \
-                 the negotiated channel_max ({channel_max})"
-            );
-            return Err(Failure::new(ReplyCode::NotAllowed, method.id(), explanation));
-        }
-        let channel = Box::new(Channel::new(frame.channel, self.settings.prefetch));
-        let command = Command::OpenChannel(channel.id());
-        self.channels.insert(frame.channel, channel);
-        self.connection.ask(actions, method.id(), command, Then::Opened);
-        Ok(())
-    }
-
-    /// Closes the channel, or the connection, if something failed.
-    fn check(
-        &mut self,
-        now: Instant,
-        number: u16,
-        outcome: Result<(), Failure>,
-        actions: &mut Actions,
-    ) {
-        match (outcome, self.channels.get_mut(&number)) {
-            (Ok(()), _) => {}
-            (Err(failure), Some(channel)) if !failure.code.is_hard() => {
-                channel.fail(&failure, &mut self.connection, actions);
-            }
-            (Err(failure), _) => self.fail(now, &failure, actions),
         }
     }
 
@@ -332,7 +230,7 @@ impl Session for AmqpSession {
 
     fn settle_batch(&mut self, _now: Instant, actions: &mut Actions) {
         self.tell_confirms(actions);
-        self.connection.report_written(actions);
+        self.connection.written.report(actions);
     }
 
     fn next_deadline(&self) -> Option<Instant> {

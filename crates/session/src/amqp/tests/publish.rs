@@ -2,10 +2,12 @@
 
 use engine::{Channel, Command, Event, Refused, Reply};
 use model::{Refusal, VhostName};
-use wire::amqp::encoder::{encode_body_start, encode_header, encode_method};
+use wire::amqp::encoder::{
+    Content, encode_body_start, encode_content, encode_header, encode_method,
+};
 use wire::amqp::frame::FRAME_END;
 use wire::amqp::header::NO_PROPERTIES;
-use wire::amqp::method::{basic, confirm, queue, tx};
+use wire::amqp::method::{Arguments, basic, confirm, queue, tx};
 
 use super::peer::{Peer, message};
 use crate::amqp::Settings;
@@ -35,6 +37,68 @@ fn a_body_comes_in_pieces() {
         peer.send(&[byte]);
     }
     assert_eq!(peer.asked(), "publish 1 x/k xyz");
+}
+
+/// Frames that come together are taken on a shortcut, single bytes never are.
+#[test]
+fn what_comes_at_once_says_what_it_says_byte_by_byte() {
+    fn whole(
+        channel: u16,
+        publish: &basic::Publish<'_>,
+        properties: &[u8],
+        body: &[u8],
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_content(&mut bytes, channel, publish, Content { properties, body }, 0);
+        bytes
+    }
+    fn said<'a>(method: &impl Arguments<'a>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_method(&mut bytes, 1, method);
+        bytes
+    }
+    let plain = basic::Publish { exchange: b"x", routing_key: b"k", ..Default::default() };
+    let good = whole(1, &plain, &NO_PROPERTIES, b"body");
+    let expired = [1, 0, 3, b'o', b'n', b'e'];
+    let pieces = [
+        good.clone(),
+        whole(1, &plain, &NO_PROPERTIES, b""),
+        whole(1, &plain, &NO_PROPERTIES, b"0123456789"),
+        whole(1, &plain, &NO_PROPERTIES, b"0123456789a"),
+        whole(1, &plain, &expired, b"body"),
+        whole(1, &plain, &[0xFF], b"body"),
+        whole(1, &basic::Publish { immediate: true, ..plain }, &NO_PROPERTIES, b"body"),
+        whole(1, &basic::Publish { mandatory: true, ..plain }, &NO_PROPERTIES, b"body"),
+        whole(1, &basic::Publish { exchange: b"\xFF", ..plain }, &NO_PROPERTIES, b"body"),
+        whole(2, &plain, &NO_PROPERTIES, b"body"),
+        publish_frames(4, &[b"bo"]),
+        publish_frames(4, &[b"bo", b"dy"]),
+        publish_frames(2, &[b"body"]),
+        said(&basic::Ack { delivery_tag: 1, multiple: false }),
+        said(&basic::Ack { delivery_tag: 2, multiple: true }),
+        said(&confirm::Select { no_wait: false }),
+        said(&tx::Select {}),
+    ];
+    for first in &pieces {
+        for second in &pieces {
+            let bytes = [first, &second[..], &good].concat();
+            let heard = |steps: &[&[u8]]| {
+                let settings = Settings { message_bytes_max: 10, ..Settings::default() };
+                let mut peer = Peer::open_with(settings);
+                peer.say(
+                    1,
+                    &basic::Consume { queue: "q", consumer_tag: "t", ..Default::default() },
+                );
+                peer.answer(1, Reply::Done);
+                (7..9).for_each(|sequence| peer.deliver(0, sequence, &message("k", &[0, 0], b"m")));
+                peer.drain();
+                steps.iter().for_each(|step| peer.send(step));
+                (peer.asked(), peer.heard())
+            };
+            let one_by_one: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(heard(&[&bytes]), heard(&one_by_one), "{bytes:?}");
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ fn life() -> Vec<u8> {
         let content = Content { properties: &[0x10, 0, 2], body: &[b'x'; 5000] };
         encode_content(&mut out, channel, &publish, content, 4096);
     }
+    let publish = basic::Publish { routing_key: b"q", ..Default::default() };
+    let content = Content { properties: &[0x10, 0, 2], body: b"whole" };
+    encode_content(&mut out, 2, &publish, content, 4096);
     say(&mut out, 2, &tx::Commit {});
     say(&mut out, 1, &basic::Consume { queue: "q", consumer_tag: "t", ..Default::default() });
     say(&mut out, 1, &basic::Ack { delivery_tag: 0, multiple: true });
