@@ -1,6 +1,7 @@
 //! AMQP 0-9-1: a connection with two tasks, and channels on it.
 
 mod channel;
+mod confirms;
 mod connection;
 mod consumer;
 mod handshake;

@@ -11,7 +11,7 @@ use wire::amqp::method::{Arguments, basic, channel, confirm, exchange, queue};
 
 use super::consumer::{Consumer, Delivery};
 use super::publisher::{Confirm, Publish};
-use super::state::{Answer, OUTPUT_BYTES_MAX, Shared};
+use super::state::{Answer, Shared};
 use crate::error::Error;
 
 /// What a queue declare found or made.
@@ -124,7 +124,7 @@ impl Channel {
     pub async fn select_confirms(&self) -> Result<(), Error> {
         self.ask(&confirm::Select { no_wait: false }).await?;
         if let Some(ours) = self.shared.lock().channels.get_mut(&self.number) {
-            ours.next_publish.get_or_insert(1);
+            ours.confirms.get_or_insert_default();
         }
         Ok(())
     }
@@ -135,20 +135,6 @@ impl Channel {
     ///
     /// [`Error`] if channel or connection is gone.
     pub async fn publish(&self, publish: Publish<'_>) -> Result<Confirm, Error> {
-        loop {
-            let room = self.shared.has_room.notified();
-            let mut room = std::pin::pin!(room);
-            room.as_mut().enable();
-            let has_room = {
-                let state = self.shared.lock();
-                // What is not written when the connection ends never will be.
-                state.end.is_some() || state.output.len() < OUTPUT_BYTES_MAX
-            };
-            if has_room {
-                break;
-            }
-            room.await;
-        }
         let method = basic::Publish {
             exchange: publish.exchange.as_bytes(),
             routing_key: publish.key.as_bytes(),
@@ -157,8 +143,19 @@ impl Channel {
         };
         let properties = (PROPERTY_CODEC.encode)(publish.properties);
         let content = Content { properties: &properties, body: publish.body };
-        let receiver = self.shared.publish(self.number, &method, content)?;
-        Ok(Confirm { receiver })
+        loop {
+            let published = self.shared.publish(self.number, &method, content)?;
+            if let Some(confirm) = published {
+                return Ok(confirm);
+            }
+            let room = self.shared.has_room.notified();
+            let mut room = std::pin::pin!(room);
+            room.as_mut().enable();
+            if !self.shared.is_full() {
+                continue;
+            }
+            room.await;
+        }
     }
 
     /// Limits unacknowledged deliveries of consumers started after it; 0 is no limit.

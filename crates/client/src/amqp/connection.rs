@@ -19,6 +19,9 @@ use super::state::Shared;
 use crate::error::Error;
 use crate::uri::Uri;
 
+/// Room for one read, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+
 /// How long the end of a connection may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -130,6 +133,7 @@ async fn read(
             Ok(()) => {}
             Err(error) => break error,
         }
+        input.reserve(READ_BYTES);
         match timeout(patience, reader.read_buf(&mut input)).await {
             Ok(Ok(0)) => break io::Error::from(io::ErrorKind::UnexpectedEof).into(),
             Ok(Ok(_)) => {}
@@ -142,10 +146,14 @@ async fn read(
 
 fn take_frames(shared: &Shared, input: &mut Vec<u8>, frame_bytes_max: u32) -> Result<(), Error> {
     let mut used = 0;
-    let result = {
+    let (result, has_output) = {
         let mut state = shared.lock();
-        loop {
+        let result = loop {
             let rest = input.get(used..).unwrap_or_default();
+            if let Some(bytes) = state.take_shortcut(rest, frame_bytes_max) {
+                used += bytes;
+                continue;
+            }
             match decode(rest, frame_bytes_max) {
                 Ok(None) => break Ok(()),
                 Ok(Some((frame, bytes))) => {
@@ -156,10 +164,13 @@ fn take_frames(shared: &Shared, input: &mut Vec<u8>, frame_bytes_max: u32) -> Re
                 }
                 Err(error) => break Err(Error::Protocol(error.to_string())),
             }
-        }
+        };
+        (result, !state.output.is_empty())
     };
     input.drain(..used);
-    shared.has_output.notify_one();
+    if has_output {
+        shared.has_output.notify_one();
+    }
     result
 }
 

@@ -1,8 +1,10 @@
 //! Messages on their way out.
 
-use model::Properties;
-use tokio::sync::oneshot;
+use std::future::poll_fn;
 
+use model::Properties;
+
+use super::confirms::Confirms;
 use crate::error::Error;
 
 /// A message to be published.
@@ -23,7 +25,8 @@ pub struct Publish<'a> {
 /// The broker's word on a publish, when it comes.
 #[derive(Debug)]
 pub struct Confirm {
-    pub(super) receiver: Option<oneshot::Receiver<Result<(), Error>>>,
+    /// Which publish of which channel; `None` on a channel that does not confirm.
+    pub(super) awaited: Option<(Confirms, u64)>,
 }
 
 impl Confirm {
@@ -34,9 +37,17 @@ impl Confirm {
     /// [`Error::Rejected`] if a queue did not take it, another if channel or connection ended
     /// before.
     pub async fn confirmed(self) -> Result<(), Error> {
-        match self.receiver {
+        match &self.awaited {
             None => Ok(()),
-            Some(receiver) => receiver.await.unwrap_or(Err(Error::Rejected)),
+            Some((confirms, number)) => poll_fn(|context| confirms.poll(*number, context)).await,
+        }
+    }
+}
+
+impl Drop for Confirm {
+    fn drop(&mut self) {
+        if let Some((confirms, number)) = &self.awaited {
+            confirms.leave(*number);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a connection's two tasks and its channels share: frames to be written, answers waited for.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::Properties;
@@ -11,9 +11,12 @@ use wire::amqp::method::channel::{self, Channel};
 use wire::amqp::method::connection::{self, Connection};
 use wire::amqp::method::queue::Queue;
 use wire::amqp::method::{Arguments, Method};
+use wire::amqp::shortcut::{Whole, decode_deliver};
 use wire::amqp::{ContentHeader, Frame, PROPERTY_CODEC, Payload};
 
+use super::confirms::Confirms;
 use super::consumer::Delivery;
+use super::publisher::Confirm;
 use crate::error::Error;
 
 /// Publishers wait while this many bytes are yet to be written.
@@ -59,9 +62,8 @@ pub(super) struct State {
 pub(super) struct ChannelState {
     answers: VecDeque<Waiting<Answer>>,
     pub(super) consumers: HashMap<String, mpsc::UnboundedSender<Delivery>>,
-    /// The number of the next publish, once confirms were selected.
-    pub(super) next_publish: Option<u64>,
-    pub(super) confirms: BTreeMap<u64, Waiting<()>>,
+    /// Its publishes, once confirms were selected.
+    pub(super) confirms: Option<Confirms>,
     content: Option<Incoming>,
     /// Why the server closed it.
     pub(super) end: Option<Error>,
@@ -117,34 +119,46 @@ impl Shared {
         Ok(())
     }
 
-    /// Sends a publish; if the channel confirms, says where the confirm will come.
+    /// Sends a publish, and says where its confirm will come; `None` while there is no room.
     pub(super) fn publish(
         &self,
         channel: u16,
         method: &basic::Publish<'_>,
         content: Content<'_>,
-    ) -> Result<Option<oneshot::Receiver<Result<(), Error>>>, Error> {
-        let confirm = {
+    ) -> Result<Option<Confirm>, Error> {
+        let (confirm, was_empty) = {
             let mut state = self.lock();
             let state = &mut *state;
             let ours = open_channel(&mut state.channels, state.end.as_ref(), channel)?;
+            if state.output.len() >= OUTPUT_BYTES_MAX {
+                return Ok(None);
+            }
+            let was_empty = state.output.is_empty();
             encode_content(&mut state.output, channel, method, content, state.frame_bytes_max);
-            ours.next_publish.as_mut().map(|next| {
-                let (sender, receiver) = oneshot::channel();
-                ours.confirms.insert(*next, sender);
-                *next += 1;
-                receiver
-            })
+            let awaited = ours.confirms.as_ref().map(|confirms| {
+                let number = confirms.issue();
+                (confirms.clone(), number)
+            });
+            (Confirm { awaited }, was_empty)
         };
-        self.has_output.notify_one();
-        Ok(confirm)
+        // What was there already has told the writer, or it is at work and will look again.
+        if was_empty {
+            self.has_output.notify_one();
+        }
+        Ok(Some(confirm))
+    }
+
+    /// Whether publishes must wait. After the end they need not: nothing will be written.
+    pub(super) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.end.is_none() && state.output.len() >= OUTPUT_BYTES_MAX
     }
 
     /// Ends everything that waits.
     pub(super) fn fail(&self, error: &Error) {
         let mut state = self.lock();
         state.end.get_or_insert_with(|| error.clone());
-        for (_, channel) in state.channels.drain() {
+        for (_, mut channel) in state.channels.drain() {
             channel.fail(error);
         }
         if let Some(closing) = state.closing.take() {
@@ -171,6 +185,15 @@ impl State {
         self.last_channel = number;
         self.channels.insert(number, ChannelState::default());
         Ok(number)
+    }
+
+    /// Takes a whole delivery at the front of the input, if one is next that nothing is in the way
+    /// of; how many bytes that was.
+    pub(super) fn take_shortcut(&mut self, input: &[u8], frame_bytes_max: u32) -> Option<usize> {
+        let whole = decode_deliver(input, frame_bytes_max)?;
+        let ours = self.channels.get_mut(&whole.channel).filter(|ours| ours.content.is_none())?;
+        ours.take_whole(&whole);
+        Some(whole.bytes)
     }
 
     /// Takes one frame from the server; an error ends the connection.
@@ -215,12 +238,14 @@ impl State {
                 let error =
                     Error::Refused { code: close.reply_code, text: close.reply_text.to_owned() };
                 encode_method(&mut self.output, number, &channel::CloseOk {});
-                std::mem::take(ours).fail(&error);
+                ours.fail(&error);
                 ours.end = Some(error);
             }
             Method::Channel(Channel::CloseOk(_)) => {
                 ours.answer(Answer::Done);
-                self.channels.remove(&number);
+                if let Some(mut ours) = self.channels.remove(&number) {
+                    ours.fail(&Error::Rejected);
+                }
             }
             Method::Basic(basic) => ours.take_basic(basic),
             Method::Queue(Queue::DeclareOk(ok)) => ours.answer(Answer::Queue {
@@ -244,12 +269,14 @@ impl ChannelState {
         }
     }
 
-    fn fail(self, error: &Error) {
-        for waiting in self.answers {
+    /// Ends everything that waits, and the consumers.
+    fn fail(&mut self, error: &Error) {
+        let ended = std::mem::take(self);
+        for waiting in ended.answers {
             drop(waiting.send(Err(error.clone())));
         }
-        for waiting in self.confirms.into_values() {
-            drop(waiting.send(Err(error.clone())));
+        if let Some(confirms) = ended.confirms {
+            confirms.fail(error);
         }
     }
 
@@ -265,11 +292,7 @@ impl ChannelState {
             Basic::ConsumeOk(ok) => self.answer(Answer::Consuming(ok.consumer_tag.to_owned())),
             Basic::GetEmpty(_) => self.answer(Answer::Got(None)),
             Basic::Deliver(deliver) => {
-                let mut delivery = Delivery::of(deliver.exchange, deliver.routing_key);
-                delivery.tag = deliver.delivery_tag;
-                delivery.is_redelivered = deliver.redelivered;
-                delivery.consumer = String::from_utf8_lossy(deliver.consumer_tag).into_owned();
-                self.expect(Kind::Deliver, delivery);
+                self.expect(Kind::Deliver, delivered(deliver));
             }
             Basic::GetOk(ok) => {
                 let mut delivery = Delivery::of(ok.exchange, ok.routing_key);
@@ -285,13 +308,23 @@ impl ChannelState {
     }
 
     fn confirm(&mut self, number: u64, is_multiple: bool, result: &Result<(), Error>) {
-        if is_multiple {
-            let later = self.confirms.split_off(&(number + 1));
-            for waiting in std::mem::replace(&mut self.confirms, later).into_values() {
-                drop(waiting.send(result.clone()));
-            }
-        } else if let Some(waiting) = self.confirms.remove(&number) {
-            drop(waiting.send(result.clone()));
+        if let Some(confirms) = &self.confirms {
+            confirms.answer(number, is_multiple, result);
+        }
+    }
+
+    /// Takes a delivery that came in one piece.
+    fn take_whole(&mut self, whole: &Whole<'_, basic::Deliver<'_>>) {
+        let mut delivery = delivered(&whole.method);
+        delivery.properties = decoded(whole.content.properties);
+        delivery.body = whole.content.body.to_vec();
+        self.hand_over(delivery);
+    }
+
+    fn hand_over(&self, delivery: Delivery) {
+        if let Some(consumer) = self.consumers.get(&delivery.consumer) {
+            // A consumer that was dropped no longer listens; its messages return at its end.
+            drop(consumer.send(delivery));
         }
     }
 
@@ -301,8 +334,7 @@ impl ChannelState {
 
     fn take_header(&mut self, header: &ContentHeader<'_>) {
         if let Some(content) = &mut self.content {
-            let decoded = (PROPERTY_CODEC.decode)(header.properties);
-            content.delivery.properties = decoded.unwrap_or_else(|_| Properties::default());
+            content.delivery.properties = decoded(header.properties);
             let bytes = usize::try_from(header.body_bytes).unwrap_or(usize::MAX);
             content.delivery.body.reserve(bytes.min(BODY_BYTES_RESERVED_MAX));
             content.missing_bytes = Some(header.body_bytes);
@@ -324,17 +356,23 @@ impl ChannelState {
             return;
         };
         match content.kind {
-            Kind::Deliver => {
-                if let Some(consumer) = self.consumers.get(&content.delivery.consumer) {
-                    // A consumer that was dropped no longer listens; its messages return at its
-                    // end.
-                    drop(consumer.send(content.delivery));
-                }
-            }
+            Kind::Deliver => self.hand_over(content.delivery),
             Kind::Get => self.answer(Answer::Got(Some(Box::new(content.delivery)))),
             Kind::Return => {}
         }
     }
+}
+
+fn delivered(deliver: &basic::Deliver<'_>) -> Delivery {
+    let mut delivery = Delivery::of(deliver.exchange, deliver.routing_key);
+    delivery.tag = deliver.delivery_tag;
+    delivery.is_redelivered = deliver.redelivered;
+    delivery.consumer = String::from_utf8_lossy(deliver.consumer_tag).into_owned();
+    delivery
+}
+
+fn decoded(properties: &[u8]) -> Properties {
+    (PROPERTY_CODEC.decode)(properties).unwrap_or_else(|_| Properties::default())
 }
 
 fn open_channel<'a>(
