@@ -62,6 +62,7 @@ impl Inbox {
     /// Leaves `items`, of which there is at least one, in their order.
     pub fn push_all(&self, items: impl Iterator<Item = Inbound>, wakes: &mut Wakes) {
         let mut state = self.state.lock();
+        state.items.reserve(items.size_hint().1.unwrap_or_default());
         state.items.extend(items);
         if let Some(waker) = state.waker.take() {
             wakes.add(waker);

@@ -320,7 +320,7 @@ impl Queue {
         mut effects: Vec<Effect>,
     ) -> Answer {
         let mut answer = Answer::default();
-        let mut rest = effects.drain(..).peekable();
+        let mut rest = effects.drain(..);
         while let Some(effect) = rest.next() {
             let Some(to) = effect.receiver() else {
                 self.carry_out(turn, effect, &mut answer);
@@ -328,8 +328,9 @@ impl Queue {
             };
             // Always there: no command both hands out to a consumer and ends it.
             let Some(spec) = state.consumer(to) else { continue };
-            let further = std::iter::from_fn(|| rest.next_if(|next| next.receiver() == Some(to)));
-            let handed_out = std::iter::once(effect).chain(further);
+            let is_its = |next: &&Effect| next.receiver() == Some(to);
+            let further = rest.as_slice().iter().take_while(is_its).count();
+            let handed_out = std::iter::once(effect).chain(rest.by_ref().take(further));
             let deliveries = handed_out.filter_map(|effect| delivery(spec, effect));
             spec.inbox.push_all(deliveries, &mut turn.wakes);
         }

@@ -26,41 +26,54 @@ impl Targets {
     }
 }
 
-/// What was found while the topology is looked at; a queue or stream may be in it twice.
-#[derive(Default)]
-struct Looking<'a> {
-    queues: SmallVec<[&'a Arc<Queue>; 16]>,
-    streams: SmallVec<[&'a Arc<Stream>; 4]>,
-    /// Exchanges seen: each is visited once, whatever leads to it.
-    seen: SmallVec<[&'a ExchangeName; 4]>,
-    pending: SmallVec<[&'a Exchange<Target>; 4]>,
-}
-
 impl Topology {
     /// Where a message published to `exchange` goes. The caller counts it there.
     pub(crate) fn route(&self, exchange: &Exchange<Target>, address: &Address<'_>) -> Targets {
-        let mut looking = Looking::default();
-        let mut found: Found<'_, Target> = SmallVec::new();
-        looking.visit(exchange);
-        while let Some(exchange) = looking.pending.pop() {
-            if exchange.spec().name.is_default() {
-                let queues = address.keys().iter().filter_map(|key| self.queue_by_key(key));
-                looking.queues.extend(queues);
-                continue;
-            }
-            exchange.route(address, &mut found);
-            if found.is_empty() {
-                looking.visit_name(self, alternate(exchange));
-            }
-            for target in found.drain(..) {
-                match target {
-                    Target::Queue(queue) => looking.queues.push(queue),
-                    Target::Stream(stream) => looking.streams.push(stream),
-                    Target::Exchange(name) => looking.visit_name(self, Some(name.as_str())),
+        let mut targets = Targets::default();
+        let mut further = Further::new();
+        self.route_through(exchange, address, &mut targets, &mut further);
+        if !further.is_empty() {
+            // Each is visited once, whatever leads to it.
+            let mut seen: SmallVec<[&ExchangeName; 4]> = SmallVec::new();
+            seen.push(&exchange.spec().name);
+            while let Some(exchange) = further.pop() {
+                let name = &exchange.spec().name;
+                if !seen.contains(&name) {
+                    seen.push(name);
+                    self.route_through(exchange, address, &mut targets, &mut further);
                 }
             }
         }
-        looking.into_targets()
+        keep_each_once(&mut targets.queues);
+        keep_each_once(&mut targets.streams);
+        targets
+    }
+
+    /// Adds what one exchange leads to: targets, of which some may be there already, and exchanges.
+    fn route_through<'a>(
+        &'a self,
+        exchange: &'a Exchange<Target>,
+        address: &Address<'_>,
+        targets: &mut Targets,
+        further: &mut Further<'a>,
+    ) {
+        if exchange.spec().name.is_default() {
+            let queues = address.keys().iter().filter_map(|key| self.queue_by_key(key));
+            queues.for_each(|queue| targets.queues.push(Arc::clone(queue)));
+            return;
+        }
+        let mut found: Found<'_, Target> = SmallVec::new();
+        exchange.route(address, &mut found);
+        if found.is_empty() {
+            further.extend(alternate(exchange).and_then(|name| self.exchanges.get(name)));
+        }
+        for target in found {
+            match target {
+                Target::Queue(queue) => targets.queues.push(Arc::clone(queue)),
+                Target::Stream(stream) => targets.streams.push(Arc::clone(stream)),
+                Target::Exchange(name) => further.extend(self.exchanges.get(name.as_str())),
+            }
+        }
     }
 
     fn queue_by_key(&self, key: &[u8]) -> Option<&Arc<Queue>> {
@@ -68,42 +81,19 @@ impl Topology {
     }
 }
 
+/// Exchanges that a message goes on to.
+type Further<'a> = SmallVec<[&'a Exchange<Target>; 4]>;
+
 /// The exchange that gets what this one cannot route. Source: RabbitMQ, "Alternate Exchanges".
 fn alternate(exchange: &Exchange<Target>) -> Option<&str> {
     exchange.spec().arguments.get("alternate-exchange").and_then(FieldValue::as_str)
 }
 
-impl<'a> Looking<'a> {
-    fn visit_name(&mut self, topology: &'a Topology, name: Option<&str>) {
-        if let Some(exchange) = name.and_then(|name| topology.exchanges.get(name)) {
-            self.visit(exchange);
-        }
-    }
-
-    fn visit(&mut self, exchange: &'a Exchange<Target>) {
-        let name = &exchange.spec().name;
-        if !self.seen.contains(&name) {
-            self.seen.push(name);
-            self.pending.push(exchange);
-        }
-    }
-
-    fn into_targets(mut self) -> Targets {
-        once_each(&mut self.queues);
-        once_each(&mut self.streams);
-        Targets {
-            queues: self.queues.into_iter().cloned().collect(),
-            streams: self.streams.into_iter().cloned().collect(),
-        }
-    }
-}
-
 /// Keeps one of those that are the same. A few are compared with each other; many are sorted, by
 /// address, as their order means nothing.
-fn once_each<'a, T, A>(found: &mut SmallVec<A>)
+fn keep_each_once<T, A>(found: &mut SmallVec<A>)
 where
-    T: 'a,
-    A: smallvec::Array<Item = &'a Arc<T>>,
+    A: smallvec::Array<Item = Arc<T>>,
 {
     if found.len() > COMPARED_MAX {
         found.sort_unstable_by_key(|target| Arc::as_ptr(target).addr());
