@@ -113,7 +113,7 @@ fn plain(opcode: Opcode, mask: Option<Mask>) -> Header {
 
 fn frame(out: &mut Vec<u8>, header: Header, payload: &[u8]) {
     let payload_bytes = payload.len() as u64;
-    out.extend_from_slice(&Header { payload_bytes, ..header }.encode());
+    Header { payload_bytes, ..header }.append_to(out);
     let start = out.len();
     out.extend_from_slice(payload);
     if let Some(mask) = header.mask {

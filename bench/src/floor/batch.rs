@@ -91,7 +91,7 @@ fn render(out: &mut Vec<u8>, key: &[u8], body: &[u8], number: u64) {
     let _ = write!(length_rest, "\ncontent-length:{}\n\n", body.len());
     let length_used = length_room - length_rest.len();
     let payload = used + key.len() + length_used + body.len() + 1;
-    out.extend_from_slice(&Header::server(Opcode::Text, payload as u64).encode());
+    Header::server(Opcode::Text, payload as u64).append_to(out);
     out.extend_from_slice(head.get(..used).unwrap_or_default());
     out.extend_from_slice(key);
     out.extend_from_slice(length.get(..length_used).unwrap_or_default());

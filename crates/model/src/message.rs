@@ -64,11 +64,18 @@ pub struct Message {
 #[derive(Default)]
 pub struct Tails {
     /// A STOMP MESSAGE without its head: what does not differ between subscribers.
-    pub stomp: OnceLock<Box<[u8]>>,
+    pub stomp: OnceLock<StompTail>,
+}
+
+/// A STOMP MESSAGE without its head.
+#[derive(Debug)]
+pub struct StompTail {
+    /// As it is.
+    pub bytes: Box<[u8]>,
+    /// Whether that is UTF-8 throughout: what is not cannot go into a text message.
+    pub is_text: bool,
     /// The same as DEFLATE blocks of their own.
-    pub stomp_deflated: OnceLock<Box<[u8]>>,
-    /// Whether the STOMP tail is UTF-8 throughout: what is not cannot go into a text message.
-    pub stomp_is_text: OnceLock<bool>,
+    pub deflated: OnceLock<Box<[u8]>>,
 }
 
 impl Message {

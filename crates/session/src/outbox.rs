@@ -9,7 +9,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use model::Message;
-use smallvec::SmallVec;
 use wire::websocket::deflate::{compress_tail, stored_header};
 use wire::websocket::{Header, Opcode};
 
@@ -21,13 +20,6 @@ pub const SLICES_MAX: usize = 64;
 
 /// Written bytes are cut off the front of what waits once there are this many of them.
 const WRITTEN_KEPT_MAX: usize = 64 * 1024;
-
-/// Room left for the header of a WebSocket frame: the form with two bytes of length, which MESSAGE
-/// frames nearly always have, so that nothing moves when it is filled in.
-const HEADER_ROOM_BYTES: usize = 4;
-
-/// The header of a stored block, with which a compressed message begins.
-const STORED_HEADER_BYTES: usize = 5;
 
 /// The longest head that is compressed around: one stored block.
 const STORED_BYTES_MAX: usize = 65_535;
@@ -51,6 +43,8 @@ pub enum Framing {
 #[derive(Debug, Default)]
 pub struct Outbox {
     scratch: Vec<u8>,
+    /// A frame, or the head of one, before its length is known.
+    draft: Vec<u8>,
     splices: Vec<Splice>,
     spliced_bytes: usize,
     written_bytes: usize,
@@ -76,9 +70,10 @@ impl Shared {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Body(message, range) => message.body().get(range.clone()).unwrap_or_default(),
-            Self::StompTail(message) => message.tails().stomp.get().map_or(&[], |tail| tail),
+            Self::StompTail(message) => message.tails().stomp.get().map_or(&[], |tail| &tail.bytes),
             Self::StompTailDeflated(message) => {
-                message.tails().stomp_deflated.get().map_or(&[], |tail| tail)
+                let tail = message.tails().stomp.get();
+                tail.and_then(|tail| tail.deflated.get()).map_or(&[], |bytes| bytes)
             }
         }
     }
@@ -97,104 +92,74 @@ impl Outbox {
 
     /// Appends a part of a message's body, copied or by reference.
     pub fn append_body(&mut self, message: &Arc<Message>, range: Range<usize>) {
-        self.append_shared(Shared::Body(Arc::clone(message), range));
+        let bytes = message.body().get(range.clone()).unwrap_or_default();
+        self.append_shared(bytes, || Shared::Body(Arc::clone(message), range));
     }
 
     /// Writes one frame; in a WebSocket, one message.
     pub fn frame(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.scratch.len();
-        self.leave_room(HEADER_ROOM_BYTES);
-        write(&mut self.scratch);
-        let opcode = match self.framing {
-            Framing::WebSocket { is_binary: false, .. } => {
-                let frame = self.scratch.get(start + HEADER_ROOM_BYTES..).unwrap_or_default();
-                text_or_binary(std::str::from_utf8(frame).is_ok())
-            }
-            _ => Opcode::Binary,
+        let Framing::WebSocket { is_binary, .. } = self.framing else {
+            return write(&mut self.scratch);
         };
-        self.put_header(start, HEADER_ROOM_BYTES, 0, opcode);
+        self.draft.clear();
+        write(&mut self.draft);
+        let is_text = !is_binary && std::str::from_utf8(&self.draft).is_ok();
+        let payload_bytes = self.draft.len() as u64;
+        Header::server(text_or_binary(is_text), payload_bytes).append_to(&mut self.scratch);
+        self.scratch.extend_from_slice(&self.draft);
     }
 
     /// Writes one STOMP MESSAGE: `head` writes what is this subscriber's own, and the tail, which
     /// the session has put into [`model::message::Tails::stomp`], is shared.
     pub fn stomp_message(&mut self, message: &Arc<Message>, head: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.scratch.len();
-        let opcode = self.opcode_for(message);
-        let Some(deflated) = self.deflated_tail(message) else {
-            self.leave_room(HEADER_ROOM_BYTES);
-            head(&mut self.scratch);
-            let tail = Shared::StompTail(Arc::clone(message));
-            self.put_header(start, HEADER_ROOM_BYTES, tail.bytes().len(), opcode);
-            return self.append_shared(tail);
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.clear();
+        head(&mut draft);
+        self.stomp_message_behind(&draft, message);
+        self.draft = draft;
+    }
+
+    /// As [`Self::stomp_message`] with a head that is already written.
+    pub fn stomp_message_behind(&mut self, head: &[u8], message: &Arc<Message>) {
+        let Some(tail) = message.tails().stomp.get() else {
+            debug_assert!(false, "the session has made the tail");
+            return;
         };
-        let room = HEADER_ROOM_BYTES + STORED_HEADER_BYTES;
-        self.leave_room(room);
-        head(&mut self.scratch);
-        let head_bytes = self.scratch.len() - start - room;
-        if head_bytes > STORED_BYTES_MAX {
-            // A subscription's id of that size: not worth a second block.
-            let tail = Shared::StompTail(Arc::clone(message));
-            self.put_header(start, room, tail.bytes().len(), opcode);
-            return self.append_shared(tail);
+        if let Framing::WebSocket { is_binary, deflate_above_bytes } = self.framing {
+            let opcode = text_or_binary(tail.is_text && !is_binary);
+            let is_worth_it = |above| message.body().len() >= above as usize;
+            if deflate_above_bytes.is_some_and(is_worth_it) && head.len() <= STORED_BYTES_MAX {
+                let deflated = tail.deflated.get_or_init(|| compress_tail(&tail.bytes).into());
+                if deflated.len() < tail.bytes.len() {
+                    self.append_compressed_head(opcode, head, deflated.len());
+                    let part = || Shared::StompTailDeflated(Arc::clone(message));
+                    return self.append_shared(deflated, part);
+                }
+            }
+            let payload_bytes = head.len() + tail.bytes.len();
+            Header::server(opcode, payload_bytes as u64).append_to(&mut self.scratch);
         }
-        let payload_bytes = STORED_HEADER_BYTES + head_bytes + deflated.bytes().len();
-        let mut header = Header::server(opcode, payload_bytes as u64);
-        header.is_compressed = true;
-        let mut prefix = Prefix::from_slice(&header.encode());
-        prefix.extend_from_slice(&stored_header(head_bytes));
-        self.scratch.splice(start..start + room, prefix);
-        self.append_shared(deflated);
+        self.scratch.extend_from_slice(head);
+        self.append_shared(&tail.bytes, || Shared::StompTail(Arc::clone(message)));
     }
 
-    /// The compressed tail, which one compression makes for all, if compressing is agreed and pays.
-    fn deflated_tail(&self, message: &Arc<Message>) -> Option<Shared> {
-        let Framing::WebSocket { deflate_above_bytes: Some(above), .. } = self.framing else {
-            return None;
-        };
-        if message.body().len() < above as usize {
-            return None;
-        }
-        let tails = message.tails();
-        let plain = tails.stomp.get()?;
-        let deflated = tails.stomp_deflated.get_or_init(|| compress_tail(plain).into());
-        (deflated.len() < plain.len()).then(|| Shared::StompTailDeflated(Arc::clone(message)))
+    /// Appends the beginning of a compressed message: the head as a stored block, behind which
+    /// `tail_bytes` of the shared blocks follow.
+    fn append_compressed_head(&mut self, opcode: Opcode, head: &[u8], tail_bytes: usize) {
+        let stored = stored_header(head.len());
+        let payload_bytes = stored.len() + head.len() + tail_bytes;
+        let header = Header::server(opcode, payload_bytes as u64);
+        Header { is_compressed: true, ..header }.append_to(&mut self.scratch);
+        self.scratch.extend_from_slice(&stored);
+        self.scratch.extend_from_slice(head);
     }
 
-    /// Leaves room in front of a frame, if it is going to have a header.
-    fn leave_room(&mut self, bytes: usize) {
-        if self.framing != Framing::Stream {
-            self.scratch.extend(std::iter::repeat_n(0, bytes));
-        }
-    }
-
-    /// Puts the header of an uncompressed frame in place of the room left at `start`; `tail_bytes`
-    /// follow what is in the scratch.
-    fn put_header(&mut self, start: usize, room: usize, tail_bytes: usize, opcode: Opcode) {
-        if self.framing != Framing::Stream {
-            let payload_bytes = self.scratch.len() - start - room + tail_bytes;
-            let header = Header::server(opcode, payload_bytes as u64).encode();
-            self.scratch.splice(start..start + room, header.iter().copied());
-        }
-    }
-
-    /// Text where that was asked for and the message is UTF-8: a browser drops the connection over
-    /// a text message that is not.
-    fn opcode_for(&self, message: &Arc<Message>) -> Opcode {
-        let Framing::WebSocket { is_binary: false, .. } = self.framing else {
-            return Opcode::Binary;
-        };
-        let tails = message.tails();
-        let tail = tails.stomp.get().map_or(&[][..], |tail| tail);
-        text_or_binary(*tails.stomp_is_text.get_or_init(|| std::str::from_utf8(tail).is_ok()))
-    }
-
-    fn append_shared(&mut self, part: Shared) {
-        let bytes = part.bytes();
+    fn append_shared(&mut self, bytes: &[u8], part: impl FnOnce() -> Shared) {
         if bytes.len() <= COPY_BYTES_MAX {
             self.scratch.extend_from_slice(bytes);
         } else {
             self.spliced_bytes += bytes.len();
-            self.splices.push(Splice { at: self.scratch.len(), part });
+            self.splices.push(Splice { at: self.scratch.len(), part: part() });
         }
     }
 
@@ -287,9 +252,6 @@ impl Outbox {
 fn text_or_binary(is_text: bool) -> Opcode {
     if is_text { Opcode::Text } else { Opcode::Binary }
 }
-
-/// What stands in front of a compressed message's head.
-type Prefix = SmallVec<[u8; Header::UNMASKED_BYTES_MAX + STORED_HEADER_BYTES]>;
 
 #[cfg(test)]
 mod tests;

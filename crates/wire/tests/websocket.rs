@@ -133,8 +133,10 @@ impl Ours {
             header.mask = Some(MASK);
             MASK.apply(0, &mut payload);
         }
-        self.stream.write_all(&header.encode()).await.unwrap();
-        self.stream.write_all(&payload).await.unwrap();
+        let mut out = Vec::new();
+        header.append_to(&mut out);
+        out.extend_from_slice(&payload);
+        self.stream.write_all(&out).await.unwrap();
     }
 
     /// Gives messages and pings back until the peer closes.

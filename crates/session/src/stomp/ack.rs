@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use engine::{Delivery, Followed};
-use model::{ConsumerId, DeliveryId, Outcome, Refusal, Sequenced};
+use model::{ConsumerId, DeliveryId, Outcome, Refusal};
 use smallvec::SmallVec;
 use wire::stomp::{Command, Frame, Version};
 
@@ -78,17 +78,26 @@ impl Unacked {
         followed: &Followed,
         actions: &mut Actions,
     ) {
-        let mut dropped = followed.dropped;
-        for Sequenced { message, .. } in &*followed.messages {
+        let mut messages = followed.messages.iter().map(|sequenced| &sequenced.message);
+        if followed.dropped > 0
+            && let Some(message) = messages.next()
+        {
             self.last += 1;
             let head = Head {
                 number: self.last,
                 is_redelivered: false,
                 has_ack: false,
-                dropped: std::mem::take(&mut dropped),
+                dropped: followed.dropped,
             };
             prepare_tail(message);
             actions.outbox.stomp_message(message, |out| subscription.write_head(out, head));
+        }
+        let mut heads = subscription.heads(self.last + 1);
+        for message in messages {
+            self.last += 1;
+            prepare_tail(message);
+            actions.outbox.stomp_message_behind(heads.text(), message);
+            heads.advance();
         }
     }
 

@@ -8,8 +8,10 @@
 //! the tail can begin with it.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use model::Message;
+use model::message::StompTail;
 use smallvec::SmallVec;
 use wire::amqp::PROPERTY_CODEC;
 use wire::amqp::raw::{RawProperties, RawValue, entries};
@@ -25,7 +27,7 @@ pub(super) fn prepare_tail(message: &Message) {
     message.tails().stomp.get_or_init(|| render(message));
 }
 
-fn render(message: &Message) -> Box<[u8]> {
+fn render(message: &Message) -> StompTail {
     let mut out = Vec::with_capacity(HEADERS_BYTES + message.body().len());
     let mut destination = SmallVec::<[u8; HEADERS_BYTES]>::new();
     append_destination(&mut destination, message.exchange().as_str(), message.routing_key());
@@ -45,7 +47,8 @@ fn render(message: &Message) -> Box<[u8]> {
         };
     }
     write_properties(frame, &properties).finish(message.body());
-    out.into()
+    let is_text = std::str::from_utf8(&out).is_ok();
+    StompTail { bytes: out.into(), is_text, deflated: OnceLock::new() }
 }
 
 /// The properties in AMQP's format, whatever format the message came in.

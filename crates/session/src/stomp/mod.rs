@@ -5,6 +5,7 @@ mod connect;
 mod destination;
 mod error;
 mod header;
+mod heads;
 mod message;
 mod open;
 mod pulse;

@@ -7,6 +7,7 @@ use wire::stomp::{self, FrameWriter, Quoted};
 
 use super::error::Complaint;
 use super::header::text;
+use super::heads::Heads;
 
 /// Subscriptions of one connection, those for replies included. Ours; RabbitMQ has no limit.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 4096;
@@ -139,6 +140,12 @@ impl Subscription {
             append_decimal(out, head.dropped);
             out.push(b'\n');
         }
+    }
+
+    /// The heads of its messages from `number` on, if they are delivered for the first time and not
+    /// acknowledged.
+    pub(super) fn heads(&self, number: u64) -> Heads {
+        Heads::new(&self.head, number)
     }
 
     /// What a peer is told when the subscription's queue is gone.

@@ -97,7 +97,7 @@ fn escape_code(byte: u8) -> Option<u8> {
 }
 
 /// Appends a number in decimal digits.
-pub fn append_decimal(out: &mut Vec<u8>, mut value: u64) {
+pub fn append_decimal(out: &mut impl Extend<u8>, mut value: u64) {
     // The largest u64 has twenty digits.
     let mut digits = [0_u8; 20];
     let mut used = 0;
@@ -109,7 +109,7 @@ pub fn append_decimal(out: &mut Vec<u8>, mut value: u64) {
             break;
         }
     }
-    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
+    out.extend(digits.get(digits.len() - used..).unwrap_or_default().iter().copied());
 }
 
 #[cfg(test)]

@@ -14,8 +14,6 @@
 //! FIN: the last frame of its message. RSV1: the message is compressed (RFC 7692); set on the first
 //! frame of a message only. Lengths are in bytes and written in the shortest form.
 
-use std::ops::Deref;
-
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
@@ -73,13 +71,6 @@ pub enum FrameError {
     LengthForm,
 }
 
-/// A header as bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct HeaderBytes {
-    bytes: [u8; Header::BYTES_MAX],
-    used: u8,
-}
-
 const FIN: u8 = 0x80;
 const RSV1: u8 = 0x40;
 const RSV2_RSV3: u8 = 0x30;
@@ -88,6 +79,9 @@ const MASK: u8 = 0x80;
 const LENGTH: u8 = 0x7F;
 const LENGTH_IS_U16: u8 = 126;
 const LENGTH_IS_U64: u8 = 127;
+/// The shortest payload whose length takes two bytes of its own; and eight.
+const LENGTH_IS_U16_FROM: u64 = 126;
+const LENGTH_IS_U64_FROM: u64 = 1 << 16;
 
 impl Opcode {
     /// Whether frames of this kind may stand between the fragments of a message.
@@ -122,8 +116,6 @@ impl Opcode {
 impl Header {
     /// The longest header, in bytes.
     pub const BYTES_MAX: usize = 14;
-    /// The longest header of an unmasked frame, in bytes.
-    pub const UNMASKED_BYTES_MAX: usize = 10;
     /// The longest payload of a control frame, in bytes. RFC 6455, section 5.5.
     pub const CONTROL_BYTES_MAX: usize = 125;
 
@@ -172,39 +164,40 @@ impl Header {
         Ok(Some((header, input.len() - rest.len())))
     }
 
-    /// The header as bytes.
-    pub fn encode(self) -> HeaderBytes {
-        let mut header = HeaderBytes { bytes: [0; Self::BYTES_MAX], used: 0 };
+    /// Appends the header.
+    #[inline]
+    pub fn append_to(self, out: &mut Vec<u8>) {
         let fin = if self.is_final { FIN } else { 0 };
         let rsv1 = if self.is_compressed { RSV1 } else { 0 };
+        let first = fin | rsv1 | self.opcode.bits();
         let mask = if self.mask.is_some() { MASK } else { 0 };
-        header.push(&[fin | rsv1 | self.opcode.bits()]);
-        match (u8::try_from(self.payload_bytes), u16::try_from(self.payload_bytes)) {
-            (Ok(short), _) if short < LENGTH_IS_U16 => header.push(&[mask | short]),
-            (_, Ok(length)) => {
-                header.push(&[mask | LENGTH_IS_U16]);
-                header.push(&length.to_be_bytes());
+        match self.payload_bytes {
+            short @ 0..LENGTH_IS_U16_FROM => out.extend_from_slice(&[first, mask | short as u8]),
+            length @ LENGTH_IS_U16_FROM..LENGTH_IS_U64_FROM => {
+                let [high, low] = (length as u16).to_be_bytes();
+                out.extend_from_slice(&[first, mask | LENGTH_IS_U16, high, low]);
             }
-            _ => {
-                header.push(&[mask | LENGTH_IS_U64]);
-                header.push(&self.payload_bytes.to_be_bytes());
+            length => {
+                out.extend_from_slice(&[first, mask | LENGTH_IS_U64]);
+                out.extend_from_slice(&length.to_be_bytes());
             }
         }
         if let Some(Mask(key)) = self.mask {
-            header.push(&key);
+            out.extend_from_slice(&key);
         }
-        header
     }
 }
 
 fn parse_length(length: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, FrameError> {
     let (length, shortest, rest) = match length {
         LENGTH_IS_U16 => match rest.split_first_chunk() {
-            Some((&length, rest)) => (u64::from(u16::from_be_bytes(length)), 126, rest),
+            Some((&length, rest)) => {
+                (u64::from(u16::from_be_bytes(length)), LENGTH_IS_U16_FROM, rest)
+            }
             None => return Ok(None),
         },
         LENGTH_IS_U64 => match rest.split_first_chunk() {
-            Some((&length, rest)) => (u64::from_be_bytes(length), 1 << 16, rest),
+            Some((&length, rest)) => (u64::from_be_bytes(length), LENGTH_IS_U64_FROM, rest),
             None => return Ok(None),
         },
         length => (u64::from(length), 0, rest),
@@ -212,25 +205,6 @@ fn parse_length(length: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, FrameEr
     match length < shortest || length > i64::MAX as u64 {
         true => Err(FrameError::LengthForm),
         false => Ok(Some((length, rest))),
-    }
-}
-
-impl HeaderBytes {
-    fn push(&mut self, bytes: &[u8]) {
-        let used = usize::from(self.used);
-        let free = self.bytes.get_mut(used..used + bytes.len());
-        if let Some(free) = free {
-            free.copy_from_slice(bytes);
-            self.used += bytes.len() as u8;
-        }
-    }
-}
-
-impl Deref for HeaderBytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.used)).unwrap_or_default()
     }
 }
 
@@ -254,14 +228,14 @@ impl Mask {
 
 /// Appends a whole frame as a server sends it.
 pub fn append_server(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    out.extend_from_slice(&Header::server(opcode, payload.len() as u64).encode());
+    Header::server(opcode, payload.len() as u64).append_to(out);
     out.extend_from_slice(payload);
 }
 
 /// Appends a whole frame as a client sends it. The key must not be foreseeable for whoever chose
 /// the payload (RFC 6455, section 10.3).
 pub fn append_client(out: &mut Vec<u8>, opcode: Opcode, mask: Mask, payload: &[u8]) {
-    out.extend_from_slice(&Header::client(opcode, mask, payload.len() as u64).encode());
+    Header::client(opcode, mask, payload.len() as u64).append_to(out);
     let start = out.len();
     out.extend_from_slice(payload);
     mask.apply(0, out.get_mut(start..).unwrap_or_default());
@@ -275,6 +249,12 @@ mod tests {
 
     const KEY: Mask = Mask([0x37, 0xfa, 0x21, 0x3d]);
 
+    fn encode(header: Header) -> Vec<u8> {
+        let mut out = Vec::new();
+        header.append_to(&mut out);
+        out
+    }
+
     /// RFC 6455, section 5.7.
     #[test]
     fn the_standards_examples_are_read_and_written() {
@@ -286,9 +266,9 @@ mod tests {
         append_client(&mut client, Opcode::Text, KEY, b"Hello");
         assert_eq!(client, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
 
-        let encode = |bytes| Header::server(Opcode::Binary, bytes).encode().to_vec();
-        assert_eq!(encode(256), [0x82, 0x7E, 0x01, 0x00]);
-        assert_eq!(encode(65536), [0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0]);
+        let encoded = |bytes| encode(Header::server(Opcode::Binary, bytes));
+        assert_eq!(encoded(256), [0x82, 0x7E, 0x01, 0x00]);
+        assert_eq!(encoded(65536), [0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0]);
     }
 
     #[test]
@@ -332,7 +312,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_and_a_part_of_it_asks_for_more(header in header()) {
-            let bytes = header.encode();
+            let bytes = encode(header);
             prop_assert_eq!(Header::parse(&bytes), Ok(Some((header, bytes.len()))));
             for end in 0..bytes.len() {
                 prop_assert_eq!(Header::parse(&bytes[..end]), Ok(None));

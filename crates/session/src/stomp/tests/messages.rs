@@ -114,7 +114,7 @@ fn every_subscriber_gets_the_same_tail() {
             "written 0x1; MESSAGE subscription:{id} message-id:T_{id}@@~@@1 redelivered:true "
         );
         assert!(said.starts_with(&head), "{said}");
-        tails.push(shared.tails().stomp.get().unwrap().as_ptr());
+        tails.push(shared.tails().stomp.get().unwrap().bytes.as_ptr());
     }
     assert_eq!(tails[0], tails[1]);
 }

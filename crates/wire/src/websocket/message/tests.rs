@@ -38,7 +38,7 @@ impl Sent {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.header.encode());
+        self.header.append_to(out);
         let start = out.len();
         out.extend_from_slice(&self.payload);
         if let Some(mask) = self.header.mask {
@@ -204,7 +204,8 @@ fn the_limit_itself_is_allowed() {
 
 #[test]
 fn a_frame_over_the_limit_is_turned_down_before_it_comes() {
-    let header = Header::client(Opcode::Binary, MASK, u64::MAX >> 1).encode().to_vec();
+    let mut header = Vec::new();
+    Header::client(Opcode::Binary, MASK, u64::MAX >> 1).append_to(&mut header);
     let mut assembler = Assembler::new(Role::Server, Compression::None);
     let expected = Heard::Violation(Violation::TooLong { bytes_max: BYTES_MAX });
     assert_eq!(hear(&mut assembler, &header, &[]), [expected]);
