@@ -18,8 +18,12 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 /// What ends a sync flush, and is left out at the end of a message. RFC 7692, section 7.2.1.
 const FLUSH_END: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// Level 1: most of the gain for the least time.
-const LEVEL: Compression = Compression::fast();
+/// The level of zlib: nearly all of the gain, for a time that one message spends once for all.
+///
+/// Found by measuring JSON of 1, 4 and 16 KiB. Level 1: 0.30, 0.24, 0.22 of the bytes in 5, 6,
+/// 18 µs; level 2: 0.24, 0.17, 0.16 in at most 18, 13, 31 µs; level 6: 0.23, 0.16, 0.15 in 10, 29,
+/// 142 µs.
+const LEVEL: u32 = 2;
 
 /// The most bytes in a stored block. RFC 1951, section 3.2.4.
 const STORED_BYTES_MAX: usize = 65_535;
@@ -35,7 +39,8 @@ const KEPT_BYTES_MAX: usize = 256 * 1024;
 
 thread_local! {
     /// A compressor takes a quarter of a megabyte to set up; a thread keeps one.
-    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(LEVEL, false));
+    static COMPRESSOR: RefCell<Compress> =
+        RefCell::new(Compress::new(Compression::new(LEVEL), false));
 }
 
 /// Compresses `bytes` from an empty window: a whole payload, or the tail of a spliced one.

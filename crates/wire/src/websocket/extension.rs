@@ -186,6 +186,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_we_do_not_compress_for_is_never_agreed_to() {
+        for bits in WINDOW_BITS_MIN..=WINDOW_BITS_MAX {
+            let offer = format!("permessage-deflate; server_max_window_bits={bits}");
+            let served = "permessage-deflate; client_no_context_takeover; \
+                          server_max_window_bits=15";
+            check(&offer, if bits == WINDOW_BITS_MAX { served } else { "" });
+            // A client's own window is its own affair: whatever it is, ours to read is larger.
+            let offer = format!("permessage-deflate; client_max_window_bits={bits}");
+            let answer = format!(
+                "permessage-deflate; client_no_context_takeover; client_max_window_bits={bits}"
+            );
+            check(&offer, &answer);
+        }
+    }
+
+    #[test]
     fn the_first_offer_that_can_be_served_is_taken() {
         check(
             "x-webkit-deflate-frame, permessage-deflate; server_max_window_bits=10, \
