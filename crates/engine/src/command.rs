@@ -65,7 +65,7 @@ pub enum Command {
     Prefetch(Channel, ConsumerId, u16),
     /// Take one message. [`crate::Reply::Got`].
     Get(Channel, QueueName, AckMode),
-    /// Settle deliveries, oldest first.
+    /// Settle deliveries, in the order in which the peer did.
     Settle(Channel, SmallVec<[DeliveryId; 2]>, Outcome),
     /// This many automatic-ack deliveries of that consumer have been written to the socket.
     Written(ConsumerId, u32),

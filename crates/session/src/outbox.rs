@@ -12,7 +12,11 @@ use model::Message;
 use wire::websocket::deflate::{compress_tail, stored_header};
 use wire::websocket::{Header, Opcode};
 
-/// Shared parts up to this size, in bytes, are copied: cheaper than another slice in the write.
+/// Shared parts up to this size, in bytes, are copied: cheaper than two more slices in the write.
+///
+/// Found by measuring: CPU time per frame on loopback TCP, 16 frames to a write, copied against
+/// referenced: 128 B 0.75, 1 KiB 0.85, 4 KiB 0.94, 8 KiB 0.92 to 1.14, 16 KiB 1.09 to 1.17. So the
+/// line lies near 8 KiB; half of that, because a reference is not held twice for a slow reader.
 pub const COPY_BYTES_MAX: usize = 4096;
 
 /// The most slices in one vectored write. Linux takes 1024; a write of so many is large anyway.

@@ -155,8 +155,15 @@ impl Unacked {
     }
 }
 
+/// Asks the engine to settle. What follows upon another settle with the same outcome joins it, so
+/// that the acknowledgements of one read lock their queue once.
 fn push_settle(ids: SmallVec<[DeliveryId; 2]>, outcome: Outcome, actions: &mut Actions) {
-    actions.commands.push(engine::Command::Settle(CHANNEL, ids, outcome));
+    match actions.commands.last_mut() {
+        Some(engine::Command::Settle(CHANNEL, before, known)) if *known == outcome => {
+            before.extend(ids);
+        }
+        _ => actions.commands.push(engine::Command::Settle(CHANNEL, ids, outcome)),
+    }
 }
 
 fn unknown(number: u64) -> Complaint {

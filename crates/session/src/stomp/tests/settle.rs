@@ -32,6 +32,20 @@ fn an_individual_ack_settles_one() {
 }
 
 #[test]
+fn acknowledgements_that_come_together_are_one_settle() {
+    let mut talk = Talk::connected("1.2");
+    talk.say("SUBSCRIBE id:1 destination:/queue/a ack:client-individual");
+    for body in ["1", "2", "3", "4", "5"] {
+        talk.deliver(0, plain("a", body));
+    }
+    let frame = |command: &str, number: u32| format!("{command}\nid:T_1@@s@@{number}\n\n\0\n");
+    let said = talk.send((frame("ACK", 2) + &frame("ACK", 1)).as_bytes());
+    assert_eq!(said, "settle 2,1 Accept");
+    let said = talk.send((frame("ACK", 3) + &frame("NACK", 4) + &frame("ACK", 5)).as_bytes());
+    assert_eq!(said, "settle 3 Accept; settle 4 Requeue; settle 5 Accept");
+}
+
+#[test]
 fn a_nack_requeues_or_rejects() {
     // Spec §11: 96, 97.
     assert_eq!(busy().say("NACK id:T_1@@~@@3"), "settle 1,2,3 Requeue");
