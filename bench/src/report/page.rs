@@ -18,8 +18,9 @@ const HEAD: &str = "# Performance\n\n\
     machine's.\n\n";
 
 const CPU: &str = "\n## CPU\n\n\
-    CPU seconds per million messages delivered (or connections made). The last column is the\n\
-    load generator: how many cores it kept busy, broker by broker.\n\n";
+    CPU seconds per million messages delivered (or connections made). The last column says how\n\
+    many cores broker + load generator kept busy, broker by broker: where their sum is below\n\
+    what the machine has, neither of them was the limit, but waiting was.\n\n";
 
 const METHOD: &str = "\n\
     ## How it is measured\n\
@@ -137,7 +138,7 @@ fn reasons(page: &mut String, figures: &Figures) -> Result<(), Problem> {
 }
 
 fn costs(page: &mut String, figures: &Figures) -> Result<(), Problem> {
-    head(page, &["Scenario"], &["Generator"])?;
+    head(page, &["Scenario"], &["Cores busy"])?;
     for scenario in Scenario::ALL {
         let name = scenario.name();
         if figures.median(&name, Kind::Hopwire, Metric::BrokerCpu).is_none() {
@@ -148,11 +149,13 @@ fn costs(page: &mut String, figures: &Figures) -> Result<(), Problem> {
             cell(page, figures.median(&name, kind, Metric::BrokerCpu))?;
         }
         let cores = Kind::ALL.into_iter().filter_map(|kind| {
-            let cores = figures.median(&name, kind, Metric::GeneratorCores)?;
-            Some(format!("{cores:.2}"))
+            let rate = figures.median(&name, kind, Metric::Value)?;
+            let broker = figures.median(&name, kind, Metric::BrokerCpu)? * rate / 1e6;
+            let generator = figures.median(&name, kind, Metric::GeneratorCores)?;
+            Some(format!("{broker:.1} + {generator:.1}"))
         });
         let cores: Vec<String> = cores.collect();
-        writeln!(page, " {} |", cores.join(" / "))?;
+        writeln!(page, " {} |", cores.join(", "))?;
     }
     Ok(())
 }

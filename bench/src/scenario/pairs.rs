@@ -9,7 +9,7 @@ use crate::load::amqp::{Connection, append_publish, delivery_bytes};
 use crate::load::{Counting, Crowd, Member, Pump, Tape, Window};
 
 /// Messages on their way in all queues together, at most.
-const WINDOW: u64 = 10_000;
+const WINDOW: u64 = 40_000;
 
 pub(super) fn measure(broker: &Broker, pairs: u32) -> Result<Measured, Problem> {
     let body = body::plain(128);
