@@ -17,7 +17,8 @@ pub(super) fn json(bytes: usize) -> Vec<u8> {
         let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
         let comma = if number == 0 { "" } else { "," };
         let row = format!(
-            "{comma}{{\"host\":\"web-{number:02}\",\"status\":\"ok\",\"cpu\":{}.{},\"memory_mb\":{},\
+            "{comma}{{\"host\":\"web-{number:02}\",\
+             \"status\":\"ok\",\"cpu\":{}.{},\"memory_mb\":{},\
              \"requests\":{}}}",
             random % 100,
             random / 100 % 10,

@@ -14,6 +14,10 @@ use crate::process::memory_bytes;
 /// Sessions that are there before memory is read: what every process has is not theirs.
 const BASE: u32 = 500;
 
+/// RabbitMQ's sessions: it closes a WebSocket that says nothing for a minute, and takes longer
+/// than that to accept ten thousand on a busy machine.
+const SESSIONS_RABBITMQ: u32 = 4_000;
+
 /// What handshakes left behind is given back within this time.
 const SETTLING: Duration = Duration::from_secs(2);
 
@@ -42,6 +46,10 @@ pub(super) fn measure(
         kind => Peer::start(kind, programs)?,
     };
     let broker = fresh.as_ref().map_or(running, |peer| &peer.broker);
+    let sessions = match broker.kind {
+        Kind::RabbitMq => sessions.min(SESSIONS_RABBITMQ),
+        _ => sessions,
+    };
     let base = crowd(broker, 0..BASE)?;
     sleep(SETTLING);
     let before = memory_bytes(broker.pid)?;
