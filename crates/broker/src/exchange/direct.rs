@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use model::RoutingKey;
 
-use super::targets::{Found, Targets};
+use super::targets::{Bindable, Found, Targets};
 
 /// Targets by key.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl<T> Default for Direct<T> {
     }
 }
 
-impl<T: PartialEq> Direct<T> {
+impl<T: Bindable> Direct<T> {
     pub(super) fn bind(&mut self, key: &RoutingKey, target: T) {
         self.by_key.entry(key.as_bytes().into()).or_default().add(target);
     }

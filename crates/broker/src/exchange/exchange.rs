@@ -10,7 +10,7 @@ use super::address::Address;
 use super::direct::Direct;
 use super::fanout::Fanout;
 use super::headers::{self, Headers};
-use super::targets::Found;
+use super::targets::{Bindable, Found};
 use super::topic::{self, Topic};
 
 /// An exchange whose bindings lead to targets of type `T`.
@@ -52,7 +52,7 @@ pub(crate) enum Unbound {
     Last,
 }
 
-impl<T: Clone + PartialEq> Exchange<T> {
+impl<T: Bindable> Exchange<T> {
     /// An exchange without bindings. `kind` is what `spec.kind` says.
     pub(crate) fn new(spec: ExchangeSpec, kind: ExchangeKind) -> Self {
         let table = match kind {
@@ -195,7 +195,7 @@ impl<T: Clone + PartialEq> Exchange<T> {
     }
 }
 
-impl<T: PartialEq> Table<T> {
+impl<T: Bindable> Table<T> {
     fn bind(&mut self, key: &RoutingKey, arguments: &FieldTable, target: T) {
         match self {
             Self::Direct(direct) => direct.bind(key, target),

@@ -1,6 +1,6 @@
 //! The fanout exchange: everything bound, whatever the key.
 
-use super::targets::{Found, Targets};
+use super::targets::{Bindable, Found, Targets};
 
 /// Everything bound.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ impl<T> Default for Fanout<T> {
     }
 }
 
-impl<T: PartialEq> Fanout<T> {
+impl<T: Bindable> Fanout<T> {
     pub(super) fn bind(&mut self, target: T) {
         self.0.add(target);
     }

@@ -3,6 +3,7 @@
 //! Plain data without locks. Bindings are in [`super::bindings`], streams in [`super::streams`].
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -36,6 +37,18 @@ impl PartialEq for Target {
             (Self::Stream(one), Self::Stream(other)) => Arc::ptr_eq(one, other),
             (Self::Exchange(one), Self::Exchange(other)) => one == other,
             _ => false,
+        }
+    }
+}
+
+impl Eq for Target {}
+
+impl Hash for Target {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Queue(queue) => Arc::as_ptr(queue).hash(state),
+            Self::Stream(stream) => Arc::as_ptr(stream).hash(state),
+            Self::Exchange(name) => name.hash(state),
         }
     }
 }
