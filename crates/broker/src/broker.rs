@@ -17,6 +17,7 @@ use crate::queue::{Queue, Totals};
 use crate::routing;
 use crate::settings::Settings;
 use crate::stats::{Count, Counters};
+use crate::stream::Budget;
 use crate::timers::Timers;
 use crate::turn::{DeathReason, FollowUp, Turn};
 use crate::vhost::{Targets, Vhost, VhostMetadata};
@@ -27,7 +28,9 @@ pub struct Broker {
     pub(crate) settings: Settings,
     pub(crate) rights: Rights,
     pub(crate) vhosts: RwLock<BTreeMap<VhostName, Arc<Vhost>>>,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
+    /// What all streams hold.
+    pub(crate) budget: Arc<Budget>,
     /// What went through queues that are gone.
     pub(crate) past: Mutex<Totals>,
     admission: Arc<Admission>,
@@ -69,10 +72,14 @@ impl Identity {
 impl Broker {
     /// A broker with the default vhost and user.
     pub fn new(settings: Settings) -> Arc<Self> {
+        let counters = Arc::new(Counters::default());
+        let streams = settings.streams;
+        let budget = Budget::new(streams.each, streams.all, Arc::clone(&counters));
         let broker = Self {
             rights: Rights::default(),
             vhosts: RwLock::default(),
-            counters: Counters::default(),
+            counters,
+            budget: Arc::new(budget),
             past: Mutex::default(),
             admission: Arc::default(),
             timers: Timers::default(),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use model::{ConsumerId, DeliveryId, Message};
+use model::{Bound, ConsumerId, DeliveryId, Message};
 use parking_lot::Mutex;
 
 use crate::turn::Wakes;
@@ -21,10 +21,23 @@ pub enum Inbound {
     Cancelled(ConsumerId),
     /// A stream has more for this consumer's cursor, which had caught up.
     Ready(ConsumerId),
+}
+
+/// Why a session must end, whatever else was left for it and whether its peer reads or not.
+#[derive(Debug)]
+pub enum End {
     /// Somebody with the right to do so ends the connection.
     Closed {
         /// Told to the peer.
         reason: Box<str>,
+    },
+    /// The cursor of a consumer that asked for no less (`x-overflow: disconnect`) has fallen behind
+    /// too far.
+    Overrun {
+        /// Whose cursor.
+        consumer: ConsumerId,
+        /// How far that is.
+        bound: Bound,
     },
 }
 
@@ -50,6 +63,7 @@ pub struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     items: Vec<Inbound>,
+    end: Option<Box<End>>,
     waker: Option<Waker>,
 }
 
@@ -69,6 +83,20 @@ impl Inbox {
         }
     }
 
+    /// Leaves word that the session must end; the first such word counts.
+    pub fn end(&self, end: End, wakes: &mut Wakes) {
+        let mut state = self.state.lock();
+        state.end.get_or_insert_with(|| Box::new(end));
+        if let Some(waker) = state.waker.take() {
+            wakes.add(waker);
+        }
+    }
+
+    /// Takes the word that the session must end, if it was left.
+    pub fn take_end(&self) -> Option<Box<End>> {
+        self.state.lock().end.take()
+    }
+
     /// Moves everything that was left to the end of `items`.
     pub fn drain(&self, items: &mut Vec<Inbound>) {
         let mut state = self.state.lock();
@@ -82,10 +110,20 @@ impl Inbox {
         }
     }
 
-    /// Ready once there is something to drain. Cancel-safe: nothing is taken.
+    /// Ready once there is something to drain, or the session must end. Cancel-safe: nothing is
+    /// taken.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll(context, |state| !state.items.is_empty() || state.end.is_some())
+    }
+
+    /// Ready once the session must end. Cancel-safe: nothing is taken.
+    pub fn poll_end(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll(context, |state| state.end.is_some())
+    }
+
+    fn poll(&self, context: &mut Context<'_>, is_ready: impl Fn(&State) -> bool) -> Poll<()> {
         let mut state = self.state.lock();
-        if !state.items.is_empty() {
+        if is_ready(&state) {
             return Poll::Ready(());
         }
         match &state.waker {

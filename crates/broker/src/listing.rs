@@ -3,6 +3,7 @@
 //! A topic subscription is listed as the subscription queue that RabbitMQ would have made for it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::{
     AckMode, Binding, Destination, ExchangeName, FieldTable, QueueName, RoutingKey, VhostName,
@@ -48,8 +49,9 @@ impl Broker {
         let vhost = self.vhost(vhost).ok()?;
         let mut all: Vec<QueueView> =
             queues(&vhost).iter().map(|queue| queue_view(&vhost, queue)).collect();
+        let now = Instant::now();
         for (.., stream) in streams(&vhost) {
-            let cursors = stream.views().into_iter();
+            let cursors = stream.views(now).into_iter();
             all.extend(cursors.map(|cursor| subscription_view(&vhost, cursor)));
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -63,8 +65,9 @@ impl Broker {
         let made: Vec<Binding> = vhost.look().bindings().collect();
         let mut all = made;
         all.extend(queues(&vhost).iter().filter_map(|queue| by_default(queue.name().clone())));
+        let now = Instant::now();
         for (source, key, stream) in streams(&vhost) {
-            for cursor in stream.views() {
+            for cursor in stream.views(now) {
                 all.extend(by_default(cursor.name.clone()));
                 all.push(binding(&source, &key, cursor.name));
             }
@@ -128,6 +131,7 @@ impl Broker {
     /// What the whole node has done and holds.
     pub fn totals(&self) -> TotalsView {
         let mut totals = TotalsView { queues: *self.past.lock(), ..TotalsView::default() };
+        let now = Instant::now();
         for vhost in self.all_vhosts() {
             totals.exchange_count += vhost.look().exchanges().count() as u64;
             for queue in queues(&vhost) {
@@ -138,10 +142,12 @@ impl Broker {
                 totals.unacked += counts.unacked;
                 totals.consumer_count += u64::from(counts.consumers);
             }
-            for (.., stream) in streams(&vhost) {
-                let cursors = stream.cursors() as u64;
-                totals.queue_count += cursors;
-                totals.consumer_count += cursors;
+            for stream in vhost.streams() {
+                let of_stream = stream.totals(now);
+                totals.queue_count += of_stream.cursors;
+                totals.consumer_count += of_stream.cursors;
+                totals.ready += of_stream.ready;
+                totals.dropped_slow += of_stream.dropped;
             }
         }
         let total = |what| self.counters.total(what);
@@ -150,6 +156,9 @@ impl Broker {
         totals.confirmed = total(Count::Confirmed);
         totals.returned = total(Count::Returned);
         totals.dropped_unroutable = total(Count::Unroutable).saturating_sub(totals.returned);
+        totals.dropped_slow += total(Count::Dropped);
+        let held = self.budget.held();
+        (totals.stream_messages, totals.stream_bytes) = (held.messages, held.bytes);
         totals.queues_declared = total(Count::QueuesDeclared);
         totals.queues_created = total(Count::QueuesCreated);
         totals.queues_deleted = total(Count::QueuesDeleted);
@@ -208,6 +217,7 @@ fn queue_view(vhost: &Vhost, queue: &Arc<Queue>) -> QueueView {
         owner: queue.owner(),
         arguments: queue.arguments().clone(),
         counts: queue.counts(),
+        dropped_slow: 0,
         consumers: queue.consumers().into_iter().map(consumer).collect(),
     }
 }
@@ -216,7 +226,6 @@ fn subscription_view(vhost: &Vhost, cursor: CursorView) -> QueueView {
     let totals = Totals {
         published: cursor.delivered + cursor.dropped + cursor.ready,
         delivered_automatic: cursor.delivered,
-        died: cursor.dropped,
         ..Totals::default()
     };
     let counts = Counts {
@@ -245,6 +254,7 @@ fn subscription_view(vhost: &Vhost, cursor: CursorView) -> QueueView {
         owner: Some(cursor.link),
         arguments: cursor.arguments,
         counts,
+        dropped_slow: cursor.dropped,
         consumers: vec![consumer],
     }
 }

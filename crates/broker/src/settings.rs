@@ -3,7 +3,7 @@
 use model::{Permission, UserName, VhostName};
 
 use crate::auth::Tag;
-use crate::stream::StreamLimits;
+use crate::stream::StreamSettings;
 
 /// The largest body by default, in bytes. Source: RabbitMQ 4.0, `max_message_size`.
 pub const MESSAGE_BYTES_MAX_DEFAULT: u64 = 16 << 20;
@@ -25,8 +25,8 @@ pub struct Settings {
     pub connections_max: Option<u64>,
     /// Connections of any one user who has no limit of their own; `None` is no limit.
     pub user_connections_max: Option<u64>,
-    /// How much a stream holds for topic subscriptions that are behind.
-    pub streams: StreamLimits,
+    /// What streams hold for topic subscriptions that are behind.
+    pub streams: StreamSettings,
 }
 
 /// The user that a new node begins with.
@@ -69,7 +69,7 @@ impl Default for Settings {
             message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
             connections_max: None,
             user_connections_max: None,
-            streams: StreamLimits::default(),
+            streams: StreamSettings::default(),
         }
     }
 }

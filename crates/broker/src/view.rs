@@ -67,6 +67,8 @@ pub struct QueueView {
     pub arguments: FieldTable,
     /// How full it is and what went through it.
     pub counts: Counts,
+    /// Messages that a topic subscription lost, because it was too slow.
+    pub dropped_slow: u64,
     /// Its consumers.
     pub consumers: Vec<ConsumerOf>,
 }
@@ -162,6 +164,12 @@ pub struct TotalsView {
     pub returned: u64,
     /// Messages that went nowhere and were dropped.
     pub dropped_unroutable: u64,
+    /// Messages that topic subscriptions lost, because they were too slow.
+    pub dropped_slow: u64,
+    /// Messages that streams hold for topic subscriptions, now: once for all who share a stream.
+    pub stream_messages: u64,
+    /// What they cost, in bytes.
+    pub stream_bytes: u64,
     /// What went through all queues and subscriptions, gone ones included.
     pub queues: crate::queue::Totals,
     /// Ready messages, now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use broker::inbox::{Inbound, Inbox};
+use broker::inbox::{End, Inbox};
 use broker::turn::Wakes;
 use model::{LinkId, UserName, VhostName};
 use parking_lot::{Mutex, RwLock};
@@ -182,7 +182,7 @@ impl Connection {
     /// Tells its session to end, and the peer why.
     pub fn close(&self, reason: &str) {
         let mut wakes = Wakes::default();
-        self.inbox.push(Inbound::Closed { reason: reason.into() }, &mut wakes);
+        self.inbox.end(End::Closed { reason: reason.into() }, &mut wakes);
         wakes.wake_all();
     }
 

@@ -209,6 +209,10 @@ impl Link {
         }
     }
 
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.inbox.poll_end(context)
+    }
+
     pub(crate) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }

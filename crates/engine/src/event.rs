@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ConsumerId, DeliveryId, Message, QueueName, Refusal, Sequenced};
+use model::{Bound, ConsumerId, DeliveryId, Message, QueueName, Refusal, Sequenced};
 
 use crate::command::Channel;
 
@@ -34,6 +34,9 @@ pub enum Event {
     Returned(Channel, Arc<Message>),
     /// The consumer has lost its queue.
     Cancelled(ConsumerId),
+    /// The topic subscription has fallen behind too far and asked to be disconnected rather than
+    /// lose anything.
+    Overrun(ConsumerId, Bound),
     /// An operator or a change of rights ends the connection.
     Closed {
         /// Told to the peer.

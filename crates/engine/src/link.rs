@@ -25,7 +25,8 @@ impl Link {
         }
     }
 
-    /// Adds what has come for this session, at most about `limit` events.
+    /// Adds what has come for this session, at most about `limit` events. That it must end comes
+    /// first, whatever the limit.
     pub fn receive(&mut self, now: Instant, limit: usize, events: &mut Vec<Event>) {
         match self {
             Self::Embedded(link) => link.receive(now, limit, events),
@@ -36,6 +37,14 @@ impl Link {
     pub fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Embedded(link) => link.poll_ready(context),
+        }
+    }
+
+    /// Ready once the session must end, whatever else there is: for a session that does not take
+    /// deliveries at the moment, because its peer does not read. Cancel-safe.
+    pub fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Embedded(link) => link.poll_end(context),
         }
     }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::Message;
 
+use std::fmt;
+
 /// Whether a consumer acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AckMode {
@@ -22,6 +24,36 @@ pub enum Outcome {
     Requeue,
     /// Dropped, or dead-lettered with the reason `rejected`.
     Reject,
+}
+
+/// What a reader who fell behind has passed. Shown as what is told to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Its own, in messages.
+    Length(u64),
+    /// Its own, in bytes.
+    Bytes(u64),
+    /// That of the stream it shares with others, in messages.
+    StreamLength(u64),
+    /// That of the stream, in bytes.
+    StreamBytes(u64),
+    /// That of all streams of the node, in messages.
+    NodeLength(u64),
+    /// That of all streams of the node, in bytes.
+    NodeBytes(u64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(max) => write!(f, "its x-max-length of {max} messages"),
+            Self::Bytes(max) => write!(f, "its x-max-length-bytes of {max} bytes"),
+            Self::StreamLength(max) => write!(f, "the topic's limit of {max} messages"),
+            Self::StreamBytes(max) => write!(f, "the topic's limit of {max} bytes"),
+            Self::NodeLength(max) => write!(f, "the node's limit of {max} messages"),
+            Self::NodeBytes(max) => write!(f, "the node's limit of {max} bytes"),
+        }
+    }
 }
 
 /// Whether a declare may create.

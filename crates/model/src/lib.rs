@@ -18,7 +18,7 @@ pub mod short_string;
 
 pub use binding::{Binding, Destination};
 pub use delivery::{
-    AckMode, ConsumerId, DeclareMode, DeliveryId, LinkId, Outcome, Sequenced, SourceId,
+    AckMode, Bound, ConsumerId, DeclareMode, DeliveryId, LinkId, Outcome, Sequenced, SourceId,
 };
 pub use exchange::{ExchangeKind, ExchangeSpec};
 pub use field::{FieldTable, FieldValue};

@@ -203,13 +203,18 @@ where
     /// Fetches what the link has for the session; whether there was anything.
     fn hear(&mut self, context: &mut Context<'_>, now: Instant, scratch: &mut Scratch) -> bool {
         let Scratch { actions, events, .. } = scratch;
-        if actions.outbox.len() >= DELIVER_BELOW_BYTES
-            || self.is_closing()
-            || self.link.poll_ready(context).is_pending()
-        {
+        if self.is_closing() {
             return false;
         }
-        self.link.receive(now, EVENTS_MAX, events);
+        // A peer that does not read must still be told, and closed, if the connection ends.
+        let (has_come, events_max) = match actions.outbox.len() < DELIVER_BELOW_BYTES {
+            true => (self.link.poll_ready(context), EVENTS_MAX),
+            false => (self.link.poll_end(context), 0),
+        };
+        if has_come.is_pending() {
+            return false;
+        }
+        self.link.receive(now, events_max, events);
         for event in events.drain(..) {
             self.session.hear(now, event, actions);
         }

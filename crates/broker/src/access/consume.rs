@@ -65,7 +65,8 @@ impl Access {
     ///   [`CursorLimits::of`].
     pub fn follow(&mut self, turn: &mut Turn, follow: Follow<'_>) -> Result<Cursor, Refusal> {
         self.check_follow(&follow)?;
-        let limits = CursorLimits::of(follow.arguments).ok_or_else(|| {
+        let overflow = self.broker.settings.streams.overflow;
+        let limits = CursorLimits::of(follow.arguments, overflow).ok_or_else(|| {
             let text = format!("arguments of '{}' need a queue of its own", follow.queue);
             Refusal::PreconditionFailed(text.into())
         })?;
@@ -80,7 +81,7 @@ impl Access {
             arguments: follow.arguments.clone(),
         };
         let binding = (follow.exchange, follow.key);
-        self.vhost.follow(turn.now, self.broker.settings.streams, binding, spec)
+        self.vhost.follow(turn.now, &self.broker.budget, binding, spec)
     }
 
     fn check_follow(&mut self, follow: &Follow<'_>) -> Result<(), Refusal> {

@@ -138,9 +138,7 @@ impl Operator<'_> {
                 self.broker.count_deleted(&queue);
             }
         }
-        let streams: Vec<_> =
-            vhost.look().streams().iter().map(|(.., stream)| Arc::clone(stream)).collect();
-        for stream in streams {
+        for stream in vhost.streams() {
             stream.cancel_all(turn);
         }
         true

@@ -173,11 +173,7 @@ impl Access {
         if self.seat.is_some() {
             return;
         }
-        let streams: Vec<_> = {
-            let topology = self.vhost.look();
-            topology.streams().iter().map(|(.., stream)| Arc::clone(stream)).collect()
-        };
-        for stream in streams {
+        for stream in self.vhost.streams() {
             if stream.cancel(turn, name) {
                 return;
             }

@@ -21,9 +21,11 @@ pub enum Count {
     QueuesDeclared,
     /// Queues deleted.
     QueuesDeleted,
+    /// Messages that topic subscriptions lost, because they were too slow.
+    Dropped,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 /// Sets of counters, so that threads seldom share a cache line.
 const SHARDS: usize = 8;

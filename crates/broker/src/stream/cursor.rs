@@ -40,10 +40,24 @@ pub struct Cursor {
 /// What a read says beside the messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// How many messages were lost before the first of these, because the reader was too slow.
+    /// How many messages were lost since the last one that was read, because the reader was too
+    /// slow. Said once, and only with a message.
     pub dropped: u64,
+    /// The bytes of their bodies, and of those that were passed over.
+    pub bytes: u64,
     /// Whether more is there. If not, [`crate::inbox::Inbound::Ready`] tells when there is.
     pub has_more: bool,
+}
+
+/// What listings sum up of a stream's cursors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamTotals {
+    /// How many there are.
+    pub cursors: u64,
+    /// Messages that they have yet to read, counted for each.
+    pub ready: u64,
+    /// Messages that they have lost and not noticed, counted for each.
+    pub dropped: u64,
 }
 
 /// A cursor as listings show it.
@@ -61,9 +75,9 @@ pub struct CursorView {
     pub channel: u16,
     /// The arguments of the subscription queue.
     pub arguments: FieldTable,
-    /// Messages it has yet to read.
+    /// Messages it has yet to read; what has expired right before it does not count.
     pub ready: u64,
-    /// Their bytes: keys, properties, bodies.
+    /// The bytes of their bodies.
     pub ready_bytes: u64,
     /// Messages it has read.
     pub delivered: u64,
@@ -81,6 +95,11 @@ impl Cursor {
         &self.stream
     }
 
+    /// Whether it has fallen behind so far that its connection shall end. It reads nothing more.
+    pub fn is_overrun(&self) -> bool {
+        self.stream.is_overrun(self.key)
+    }
+
     /// Adds at most `limit` messages with their sequences to `messages`, and moves on.
     ///
     /// If nothing more is there afterwards, the cursor waits to be told: whatever is appended later
@@ -94,7 +113,8 @@ impl Cursor {
         self.stream.read(self.key, turn.now, limit, messages)
     }
 
-    /// As [`Self::read`], at most [`super::RUN_MESSAGES_MAX`] messages, shared with the other
+    /// As [`Self::read`], at most [`super::RUN_MESSAGES_MAX`] messages of which no more than the
+    /// last ends beyond [`super::run::RUN_BYTES_MAX`], shared with the other
     /// cursors that read the same. It may be fewer although more is there.
     pub fn read_run(&mut self, turn: &mut Turn) -> (Arc<[Sequenced]>, Read) {
         self.stream.read_run(self.key, turn.now)

@@ -11,6 +11,10 @@ use model::Sequenced;
 /// The most messages in one run.
 pub const RUN_MESSAGES_MAX: usize = 64;
 
+/// No more messages in one run once their bodies have so many bytes: what a session holds of a
+/// stream while its peer does not read is bounded in bytes, too.
+pub(super) const RUN_BYTES_MAX: u64 = 256 * 1024;
+
 /// Runs that a stream remembers: cursors stand in a few places at a time.
 const RUNS_KEPT_MAX: usize = 8;
 

@@ -16,7 +16,7 @@ use crate::stream::Stream;
 /// The streams of a vhost.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
-    by_binding: HashMap<(ExchangeName, RoutingKey), Followed, RandomState>,
+    by_source: HashMap<ExchangeName, HashMap<RoutingKey, Followed, RandomState>, RandomState>,
 }
 
 #[derive(Debug)]
@@ -38,16 +38,29 @@ pub(super) struct Sighting {
 impl Streams {
     /// All streams with the bindings that feed them, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ExchangeName, &RoutingKey, &Arc<Stream>)> {
-        self.by_binding.iter().map(|((source, key), followed)| (source, key, &followed.stream))
+        self.by_source.iter().flat_map(|(source, by_key)| {
+            by_key.iter().map(move |(key, followed)| (source, key, &followed.stream))
+        })
     }
 
     /// Forgets the streams of an exchange that is gone; their followers hear nothing more.
     pub(super) fn forget_exchange(&mut self, name: &ExchangeName) {
-        self.by_binding.retain(|(source, _), _| source != name);
+        self.by_source.remove(name);
     }
 
     fn of(&mut self, source: &ExchangeName, key: &RoutingKey) -> Option<&mut Followed> {
-        self.by_binding.get_mut(&(source.clone(), key.clone()))
+        self.by_source.get_mut(source)?.get_mut(key)
+    }
+
+    fn remove(&mut self, source: &ExchangeName, key: &RoutingKey) -> Option<Followed> {
+        let by_key = self.by_source.get_mut(source)?;
+        let followed = by_key.remove(key)?;
+        if by_key.is_empty() {
+            self.by_source.remove(source);
+        } else if by_key.len() * 4 <= by_key.capacity() {
+            by_key.shrink_to(by_key.len() * 2);
+        }
+        Some(followed)
     }
 }
 
@@ -66,8 +79,11 @@ impl Topology {
         make: impl FnOnce() -> Stream,
     ) -> Option<Arc<Stream>> {
         let exchange = self.exchanges.get_mut(source)?;
-        let binding = (source.clone(), key.clone());
-        let followed = self.streams.by_binding.entry(binding).or_insert_with(|| {
+        let by_key = match self.streams.by_source.get_mut(source) {
+            Some(by_key) => by_key,
+            None => self.streams.by_source.entry(source.clone()).or_default(),
+        };
+        let followed = by_key.entry(key.clone()).or_insert_with(|| {
             let stream = Arc::new(make());
             exchange.attach(key, Target::Stream(Arc::clone(&stream)));
             Followed { stream, begun: 0, joining: 0 }
@@ -99,12 +115,11 @@ impl Topology {
 
     /// Unbinds a stream that was found unused, unless somebody has begun to follow it since.
     pub(super) fn leave(&mut self, source: &ExchangeName, key: &RoutingKey, seen: &Sighting) {
-        let binding = (source.clone(), key.clone());
-        let Some(followed) = self.streams.by_binding.get(&binding) else { return };
+        let Some(followed) = self.streams.of(source, key) else { return };
         if followed.begun != seen.begun || !Arc::ptr_eq(&followed.stream, &seen.stream) {
             return;
         }
-        if let Some(followed) = self.streams.by_binding.remove(&binding)
+        if let Some(followed) = self.streams.remove(source, key)
             && let Some(exchange) = self.exchanges.get_mut(source)
         {
             exchange.detach(key, &Target::Stream(followed.stream));
@@ -123,7 +138,7 @@ mod tests {
     use super::*;
     use crate::exchange::Address;
     use crate::inbox::Inbox;
-    use crate::stream::{Cursor, CursorLimits, CursorSpec, StreamLimits};
+    use crate::stream::{Cursor, CursorLimits, CursorSpec};
     use crate::turn::Turn;
     use crate::vhost::{Vhost, VhostMetadata};
 
@@ -140,7 +155,7 @@ mod tests {
         };
         let source = ExchangeName::parse("amq.topic").unwrap();
         let key = RoutingKey::parse(b"k").unwrap();
-        vhost.follow(Instant::now(), StreamLimits::default(), (&source, &key), spec).unwrap()
+        vhost.follow(Instant::now(), &Arc::default(), (&source, &key), spec).unwrap()
     }
 
     /// How many streams a message published with `k` goes to.
@@ -182,6 +197,64 @@ mod tests {
         });
         assert_eq!(streams(&vhost), 0);
         assert_eq!(vhost.look().streams().iter().count(), 0);
+    }
+
+    /// In two threads, while a third reads and a fourth publishes.
+    #[test]
+    fn who_stays_gets_everything_in_order_while_ten_thousand_come_and_go() {
+        const COMERS: u32 = 10_000;
+        const STAYING: u32 = 20;
+        let vhost = Arc::new(Vhost::new(VhostName::root(), VhostMetadata::default()));
+        let mut staying: Vec<Cursor> = (0..STAYING).map(|it| follow(&vhost, it)).collect();
+        let is_over = AtomicBool::new(false);
+        let mut published = 0;
+        std::thread::scope(|scope| {
+            let comers: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for comer in 0..COMERS / 2 {
+                            drop(follow(&vhost, comer));
+                        }
+                    })
+                })
+                .collect();
+            let reader = scope.spawn(|| {
+                let mut turn = Turn::new(Instant::now());
+                let mut read = vec![Vec::new(); STAYING as usize];
+                let mut is_last = false;
+                while !is_last {
+                    is_last = is_over.load(Ordering::Acquire);
+                    for (cursor, read) in staying.iter_mut().zip(&mut read) {
+                        assert_eq!(cursor.read(&mut turn, usize::MAX, read).dropped, 0);
+                    }
+                }
+                read
+            });
+            let message = crate::sample::message("k", b"x", Marks::default());
+            while comers.iter().any(|comer| !comer.is_finished()) {
+                let mut turn = Turn::new(Instant::now());
+                let targets = {
+                    let topology = vhost.look();
+                    let exchange = topology.exchange(message.exchange()).unwrap();
+                    topology.route(exchange, &Address::new(&message, b"k", &[]))
+                };
+                targets.streams[0].publish(&mut turn, &message);
+                published += 1;
+                // So that the reader is never further behind than the stream holds.
+                if published % 1000 == 0 {
+                    while targets.streams[0].held().messages > 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            }
+            is_over.store(true, Ordering::Release);
+            for read in reader.join().unwrap() {
+                let sequences = read.iter().map(|(sequence, _)| *sequence);
+                assert!(sequences.eq(0..published));
+            }
+        });
+        drop(staying);
+        assert_eq!(streams(&vhost), 0);
     }
 
     #[test]

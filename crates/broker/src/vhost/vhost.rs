@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::topology::Topology;
 use crate::queue::{DeleteIf, Queue};
-use crate::stream::{Cursor, CursorSpec, Stream, StreamLimits};
+use crate::stream::{Budget, Cursor, CursorSpec, Stream};
 use crate::turn::Turn;
 
 /// A vhost.
@@ -89,12 +89,12 @@ impl Vhost {
     pub(crate) fn follow(
         self: &Arc<Self>,
         now: Instant,
-        limits: StreamLimits,
+        budget: &Arc<Budget>,
         binding: (&ExchangeName, &RoutingKey),
         spec: CursorSpec,
     ) -> Result<Cursor, Refusal> {
         let (source, key) = binding;
-        let make = || self.new_stream(now, limits, source, key);
+        let make = || self.new_stream(now, budget, source, key);
         let stream = self.change().begin_joining(source, key, make);
         let missing = || Refusal::NoSuchExchange(source.clone(), self.name.clone());
         let stream = stream.ok_or_else(missing)?;
@@ -106,13 +106,13 @@ impl Vhost {
     fn new_stream(
         self: &Arc<Self>,
         now: Instant,
-        limits: StreamLimits,
+        budget: &Arc<Budget>,
         source: &ExchangeName,
         key: &RoutingKey,
     ) -> Stream {
         let vhost: Weak<Self> = Arc::downgrade(self);
         let (source, key) = (source.clone(), key.clone());
-        Stream::new(now, limits).when_unused(move |_| {
+        Stream::new(now, Arc::clone(budget)).when_unused(move |_| {
             if let Some(vhost) = vhost.upgrade() {
                 vhost.leave_if_unused(&source, &key);
             }
@@ -127,6 +127,11 @@ impl Vhost {
         if sighting.stream.is_unused() {
             self.change().leave(source, key, &sighting);
         }
+    }
+
+    /// All its streams, in no order.
+    pub(crate) fn streams(&self) -> Vec<Arc<Stream>> {
+        self.look().streams().iter().map(|(.., stream)| Arc::clone(stream)).collect()
     }
 
     /// Deletes the exclusive queues of a link that is gone; gives them back, to be counted.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use broker::inbox::{Inbound, QueueDelivery};
+use broker::inbox::{End, Inbound, QueueDelivery};
 use broker::turn::Turn;
 use model::{AckMode, ConsumerId};
 
@@ -10,8 +10,20 @@ use super::Link;
 use super::consume::{Consumer, Kind};
 use crate::event::{Delivery, Event, Followed};
 
+/// What is read from streams at a time, in bytes of bodies: no more runs are read once there are so
+/// many. A session that has fetched deliveries holds their messages until its peer takes them.
+const STREAM_BATCH_BYTES: u64 = 256 * 1024;
+
 impl Link {
     pub(crate) fn receive(&mut self, now: Instant, limit: usize, events: &mut Vec<Event>) {
+        match self.inbox.take_end().map(|end| *end) {
+            Some(End::Closed { reason }) => events.push(Event::Closed { reason }),
+            Some(End::Overrun { consumer, bound }) if self.is_overrun(consumer) => {
+                events.push(Event::Overrun(consumer, bound));
+            }
+            // It has ended meanwhile, and its number may be another's.
+            Some(End::Overrun { .. }) | None => {}
+        }
         if self.drained.is_empty() {
             let mut items = Vec::from(std::mem::take(&mut self.drained));
             self.inbox.drain(&mut items);
@@ -30,7 +42,6 @@ impl Link {
                         events.push(Event::Cancelled(consumer));
                     }
                 }
-                Inbound::Closed { reason } => events.push(Event::Closed { reason }),
             }
         }
         if self.drained.is_empty() && self.drained.capacity() > DRAINED_KEPT_MAX {
@@ -38,6 +49,11 @@ impl Link {
         }
         self.read_streams(now, enough.saturating_sub(events.len()), events);
         self.channels.report(&self.connection);
+    }
+
+    fn is_overrun(&self, consumer: ConsumerId) -> bool {
+        let kind = self.consumer(consumer).map(|consumer| &consumer.kind);
+        matches!(kind, Some(Kind::Stream(cursor)) if cursor.is_overrun())
     }
 
     /// A queue's delivery as an event; `None` if its consumer is gone.
@@ -62,7 +78,8 @@ impl Link {
             return;
         }
         let mut turn = Turn::new(now);
-        while room > 0 {
+        let mut room_bytes = STREAM_BATCH_BYTES;
+        while room > 0 && room_bytes > 0 {
             let Some(consumer) = self.ready.pop_front() else {
                 break;
             };
@@ -71,6 +88,7 @@ impl Link {
                 continue;
             };
             let (messages, read) = cursor.read_run(&mut turn);
+            room_bytes = room_bytes.saturating_sub(read.bytes);
             if read.has_more {
                 self.ready.push_back(consumer);
             }

@@ -87,6 +87,8 @@ pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
         ("deliver_get", deliver_get),
         ("redeliver", totals.redelivered),
         ("ack", totals.acked),
+        // Hopwire's own: what a topic subscription lost.
+        ("drop_slow", view.dropped_slow),
     ];
     with_stats(shown, &counters)
 }

@@ -123,7 +123,7 @@ fn message_stats(rates: &Rates, sample: &Sample) -> Value {
     if totals.published == 0 && deliver_get(sample) == 0 {
         return json!({});
     }
-    let counters: [Counter<'_>; 14] = [
+    let counters: [Counter<'_>; 15] = [
         ("publish", |s| s.totals.published),
         ("confirm", |s| s.totals.confirmed),
         ("return_unroutable", |s| s.totals.returned),
@@ -136,6 +136,8 @@ fn message_stats(rates: &Rates, sample: &Sample) -> Value {
         ("deliver_get", deliver_get),
         ("redeliver", |s| s.totals.queues.redelivered),
         ("ack", |s| s.totals.queues.acked),
+        // Hopwire's own: what topic subscriptions lost.
+        ("drop_slow", |s| s.totals.dropped_slow),
         ("disk_reads", |_| 0),
         ("disk_writes", |_| 0),
     ];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker::auth::{RuleSubject, Tag, UserLimits};
-use broker::stream::StreamLimits;
+use broker::stream::{StreamLimits, StreamSettings, TotalLimits};
 use broker::{Broker, DefaultUser};
 use model::{DestinationRule, UserName, VhostName};
 use regex::Regex;
@@ -51,9 +51,16 @@ impl Settings {
             message_bytes_max: self.message_bytes_max,
             connections_max: self.connection_max,
             user_connections_max: self.user_connection_max,
-            streams: StreamLimits {
-                messages_max: self.stream.messages_max,
-                bytes_max: self.stream.bytes_max,
+            streams: StreamSettings {
+                each: StreamLimits {
+                    messages_max: self.stream.messages_max,
+                    bytes_max: self.stream.bytes_max,
+                },
+                all: TotalLimits {
+                    messages_max: self.stream.total_messages_max,
+                    bytes_max: self.stream.total_bytes_max,
+                },
+                overflow: self.stream.overflow,
             },
         })
     }

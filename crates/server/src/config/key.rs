@@ -225,6 +225,34 @@ mod tests {
     }
 
     #[test]
+    fn what_topic_subscriptions_may_fall_behind_is_for_the_configuration_to_say() {
+        use broker::stream::{Overflow, StreamLimits, StreamSettings, TotalLimits};
+
+        let defaults = Settings::default().broker().unwrap().streams;
+        assert_eq!(defaults, StreamSettings::default());
+        let key = "stream.topic_subscription";
+        let text = format!(
+            "{key}.max_length = 1\n{key}.max_length_bytes = 2KB\n{key}.total_max_length = 3\n\
+             {key}.total_max_length_bytes = 4MB\n{key}.overflow = disconnect"
+        );
+        let mut settings = Settings::default();
+        apply_all(&mut settings, &parse("x.conf", &text).unwrap()).unwrap();
+        let streams = StreamSettings {
+            each: StreamLimits { messages_max: 1, bytes_max: 2 << 10 },
+            all: TotalLimits { messages_max: 3, bytes_max: 4 << 20 },
+            overflow: Overflow::Disconnect,
+        };
+        assert_eq!(settings.broker().unwrap().streams, streams);
+        assert_eq!(
+            failure(&format!("{key}.overflow = reject-publish")),
+            format!(
+                "x.conf:1: {key}.overflow: found 'reject-publish', wanted 'drop-head' or \
+                 'disconnect'"
+            )
+        );
+    }
+
+    #[test]
     fn a_variable_names_a_key() {
         let one = |name: &str| vec![(name.to_owned(), "7".to_owned())].into_iter();
         let entries = from_environment(one("HOPWIRE_STOMP_LOGIN_TIMEOUT")).unwrap();

@@ -1,5 +1,6 @@
 //! Every configuration key, once. The names are RabbitMQ's unless a comment says that it is ours.
 
+use broker::stream::Overflow;
 use model::RuleEffect;
 
 use super::key::Key;
@@ -111,9 +112,19 @@ pub(super) const KEYS: &[Key] = keys! {
     // Ours: as of the other protocols.
     "management.tcp.listener" => |s, _, v| one_listener(&mut s.management_listeners, v)?;
 
-    // Ours: what a topic subscription's shared ring keeps for its slowest reader.
+    // Ours: what the streams that topic subscriptions share keep for slow readers.
     "stream.topic_subscription.max_length" => |s, _, v| s.stream.messages_max = integer(v)?;
     "stream.topic_subscription.max_length_bytes" => |s, _, v| s.stream.bytes_max = bytes(v)?;
+    "stream.topic_subscription.total_max_length" => |s, _, v| {
+        s.stream.total_messages_max = integer(v)?
+    };
+    "stream.topic_subscription.total_max_length_bytes" => |s, _, v| {
+        s.stream.total_bytes_max = bytes(v)?
+    };
+    "stream.topic_subscription.overflow" => |s, _, v| {
+        s.stream.overflow = Overflow::parse(v)
+            .ok_or_else(|| format!("found '{v}', wanted 'drop-head' or 'disconnect'"))?
+    };
     "node_name" => |s, _, v| s.node_name = v.to_owned();
 
     "tcp_listen_options.$n" => |s, n, _v| idle(s, &format!("tcp_listen_options.{n}"));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use broker::stream::Overflow;
 use model::{Permission, RuleEffect};
 
 use super::value::ALL_INTERFACES;
@@ -202,10 +203,16 @@ pub(crate) struct WebStomp {
 /// `stream.topic_subscription.*`: Hopwire's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream {
-    /// Messages a shared ring keeps for its slowest reader.
+    /// Messages that each keeps for its slowest reader.
     pub(crate) messages_max: u64,
-    /// Bytes it keeps.
+    /// Bytes that each keeps.
     pub(crate) bytes_max: u64,
+    /// Messages that all of them keep together.
+    pub(crate) total_messages_max: u64,
+    /// Bytes that all of them keep together.
+    pub(crate) total_bytes_max: u64,
+    /// What happens to a reader that is too slow, unless it says itself.
+    pub(crate) overflow: Overflow,
 }
 
 impl Default for Settings {
@@ -256,7 +263,13 @@ impl Default for Settings {
                 connection_max: None,
                 is_http_auth: false,
             },
-            stream: Stream { messages_max: 16_384, bytes_max: 64 << 20 },
+            stream: Stream {
+                messages_max: 16_384,
+                bytes_max: 64 << 20,
+                total_messages_max: 1 << 20,
+                total_bytes_max: 512 << 20,
+                overflow: Overflow::DropHead,
+            },
             node_name: format!("rabbit@{}", host_name()),
             idle_keys: Vec::new(),
         }

@@ -225,6 +225,8 @@ impl Session for AmqpSession {
             }
             Event::Cancelled(consumer) => self.cancelled(consumer, actions),
             Event::Closed { reason } => self.force_closed(now, &reason, actions),
+            // There are no topic subscriptions here.
+            Event::Overrun(..) => {}
         }
     }
 

@@ -1,5 +1,6 @@
 //! A session of lines between sockets in memory and a link of nobody's.
 
+mod streams;
 mod websocket;
 
 use std::sync::Arc;
@@ -207,6 +208,23 @@ async fn events_of_the_link_wake_it() {
     connection.close("kicked");
     assert_eq!(read_to_end(peer).await, "kicked");
     running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_read_is_closed_all_the_same() {
+    let (ours, mut peer) = duplex(1000);
+    let link = link();
+    let connection = Arc::clone(link.connection());
+    let driver = Driver::stream(ours, Lines::default(), link, Shutdown::default().watch());
+    let running = tokio::spawn(driver);
+    let line = [&[b'x'; DELIVER_BELOW_BYTES][..], b"\n"].concat();
+    peer.write_all(&line).await.unwrap();
+    settle().await;
+    let started = TestInstant::now();
+    connection.close("kicked");
+    running.await.unwrap();
+    let waited = started.elapsed();
+    assert!(waited >= CLOSE_TIMEOUT && waited < CLOSE_TIMEOUT + TOLERANCE, "{waited:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{Channel, Delivery, Event, Followed, Refused, Reply};
-use model::{ConsumerId, ExchangeName, QueueName, Refusal, Right};
+use model::{Bound, ConsumerId, ExchangeName, QueueName, Refusal, Right};
 use wire::stomp::{Command, Frame, Quoted, Version};
 
 use super::ack::Unacked;
@@ -207,6 +207,7 @@ impl Open {
                 return Err(self.refused(refused, &refusal));
             }
             Event::Cancelled(consumer) => return self.cancelled(consumer),
+            Event::Overrun(consumer, bound) => return self.overrun(consumer, bound),
             Event::Closed { reason } => return Err(Complaint::forced(&reason)),
             Event::Confirmed(..) | Event::Rejected(..) | Event::Answered(..) => {}
             // Nothing is ever sent mandatory.
@@ -271,6 +272,14 @@ impl Open {
                 Ok(())
             }
             Some(subscription) => Err(subscription.lost()),
+            None => Ok(()),
+        }
+    }
+
+    /// A topic subscription that wants to be disconnected rather than lose anything is too slow.
+    fn overrun(&self, consumer: ConsumerId, bound: Bound) -> Result<(), Complaint> {
+        match self.subscriptions.get(consumer) {
+            Some(subscription) => Err(subscription.too_slow(bound)),
             None => Ok(()),
         }
     }

@@ -66,7 +66,8 @@ impl Wish {
             b"x-max-length" | b"x-max-length-bytes" | b"x-message-ttl" => {
                 value.as_integer().is_some_and(|bound| bound >= 0)
             }
-            b"x-overflow" => value.as_str() == Some("drop-head"),
+            // The latter is Hopwire's own: a queue that hears of it refuses it.
+            b"x-overflow" => matches!(value.as_str(), Some("drop-head" | "disconnect")),
             b"x-queue-type" => value.as_str() == Some("classic"),
             _ => false,
         };
@@ -245,6 +246,7 @@ mod tests {
         for (headers, is_ephemeral) in [
             ("", true),
             ("x-max-length:10 x-message-ttl:1000 x-overflow:drop-head", true),
+            ("x-max-length-bytes:10 x-overflow:disconnect", true),
             ("x-queue-type:classic", true),
             ("durable:true", false),
             ("auto-delete:false", false),

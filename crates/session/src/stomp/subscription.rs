@@ -1,7 +1,7 @@
 //! A session's subscriptions, by the number under which the engine knows them.
 
 use engine::Command;
-use model::{AckMode, ConsumerId, ConsumerTag, QueueName};
+use model::{AckMode, Bound, ConsumerId, ConsumerTag, QueueName};
 use wire::stomp::encoder::{append_decimal, append_escaped};
 use wire::stomp::{self, FrameWriter, Quoted};
 
@@ -156,6 +156,16 @@ impl Subscription {
             Quoted(self.tag.describe().as_bytes()),
         );
         Complaint::new("Server cancelled subscription", detail).about(self.tag.subject())
+    }
+
+    /// What a peer is told last that asked for `x-overflow:disconnect` and has fallen behind by
+    /// more than `bound`. Hopwire's own.
+    pub(super) fn too_slow(&self, bound: Bound) -> Complaint {
+        let detail = format!(
+            "The subscription {} has fallen behind by more than {bound}.\n",
+            Quoted(self.tag.describe().as_bytes()),
+        );
+        Complaint::fatal("Subscription too slow", detail).about(self.tag.subject())
     }
 }
 

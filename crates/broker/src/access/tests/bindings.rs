@@ -132,7 +132,9 @@ fn topic_subscriptions_with_one_key_share_a_stream() {
         .collect();
     let expected = [" mine", " stomp-subscription-x", "amq.topic a.#", "amq.topic a.#"];
     assert_eq!(bindings, expected);
-    assert_eq!(world.broker.totals().consumer_count, 2);
+    let totals = world.broker.totals();
+    assert_eq!((totals.queue_count, totals.consumer_count, totals.queues_created), (2, 2, 2));
+    assert_eq!((totals.ready, totals.stream_messages), (2, 1));
     let read: Vec<usize> = world.cursors.values_mut().map(read).collect();
     assert_eq!(read, [1, 1]);
     assert_eq!(world.hear("guest unfollow amq.topic a.#"), "ok");
@@ -140,6 +142,9 @@ fn topic_subscriptions_with_one_key_share_a_stream() {
     assert_eq!(world.hear("guest/2 unfollow amq.topic a.#"), "ok");
     assert_eq!(world.hear("guest publish amq.topic a.b"), "0");
     assert!(world.broker.list_queues(&root).unwrap().is_empty());
+    let totals = world.broker.totals();
+    assert_eq!((totals.queue_count, totals.ready, totals.stream_bytes), (0, 0, 0));
+    assert_eq!((totals.queues_deleted, totals.dropped_slow), (2, 0));
 }
 
 fn read(cursor: &mut Cursor) -> usize {
@@ -147,6 +152,25 @@ fn read(cursor: &mut Cursor) -> usize {
     let mut turn = crate::turn::Turn::new(std::time::Instant::now());
     cursor.read(&mut turn, 10, &mut messages);
     messages.len()
+}
+
+#[test]
+fn what_a_slow_subscription_loses_is_counted_before_and_after_it_notices() {
+    let mut world = World::new();
+    assert_eq!(world.hear("guest follow amq.topic k x-max-length:1"), "ok");
+    for _ in 0..3 {
+        world.hear("guest publish amq.topic k");
+    }
+    let root = model::VhostName::root();
+    for _ in 0..2 {
+        assert_eq!(world.broker.totals().dropped_slow, 2);
+        assert_eq!(world.broker.list_queues(&root).unwrap()[0].dropped_slow, 2);
+        world.cursors.values_mut().map(read).sum::<usize>();
+    }
+    world.hear("guest publish amq.topic k");
+    world.hear("guest publish amq.topic k");
+    assert_eq!(world.hear("guest unfollow amq.topic k"), "ok");
+    assert_eq!(world.broker.totals().dropped_slow, 3);
 }
 
 #[test]

@@ -66,6 +66,8 @@ fn values_that_cannot_be_are_refused_in_rabbitmqs_terms() {
     );
     check_invalid("x-max-priority=256", "x-max-priority", "{max_value_exceeded,256}");
     check_invalid("x-overflow=explode", "x-overflow", "invalid_overflow");
+    // For topic subscriptions only.
+    check_invalid("x-overflow=disconnect", "x-overflow", "invalid_overflow");
     check_invalid("x-overflow=1", "x-overflow", "{unacceptable_type,long}");
     check_invalid(
         "x-single-active-consumer=1",

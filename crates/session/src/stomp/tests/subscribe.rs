@@ -1,7 +1,7 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use engine::Event;
-use model::ConsumerId;
+use model::{Bound, ConsumerId};
 
 use super::talk::{Talk, check, error, plain};
 
@@ -39,6 +39,34 @@ fn an_automatic_topic_subscription_is_one_command() {
         }),
         ("SUBSCRIBE id:3 destination:/exchange/amq.fanout", "follow ~ amq.fanout  as T_3"),
     ]);
+}
+
+#[test]
+fn how_far_a_topic_subscription_may_fall_behind_is_its_own_choice() {
+    check(&[
+        ("SUBSCRIBE id:1 destination:/topic/a x-overflow:disconnect x-max-length:9", {
+            "follow ~ amq.topic a as T_1 x-overflow=disconnect x-max-length=9"
+        }),
+        ("SUBSCRIBE id:2 destination:/topic/b x-overflow:drop-head x-max-length-bytes:9", {
+            "follow ~ amq.topic b as T_2 x-overflow=drop-head x-max-length-bytes=9"
+        }),
+        // The broker refuses this one as it does any overflow it does not know.
+        ("SUBSCRIBE id:3 destination:/queue/c x-overflow:disconnect", {
+            "declare c D-- x-overflow=disconnect; consume c as T_3 Automatic"
+        }),
+    ]);
+}
+
+#[test]
+fn who_is_too_slow_is_told_which_subscription_it_was_and_disconnected() {
+    let mut talk = Talk::connected("1.2");
+    talk.say("SUBSCRIBE id:s destination:/topic/a x-overflow:disconnect");
+    let said = talk.hear(Event::Overrun(ConsumerId(0), Bound::Length(9)));
+    let detail = "The subscription \"id='s'\" has fallen behind by more than its x-max-length of 9 \
+                  messages.\n";
+    let about = "subscription:s content-length:";
+    let expected = error("Subscription too slow", detail).replace("content-length:", about);
+    assert_eq!(said, format!("{expected}; closed"));
 }
 
 #[test]
