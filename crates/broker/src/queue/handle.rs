@@ -321,16 +321,19 @@ impl Queue {
     ) -> Answer {
         let mut answer = Answer::default();
         let mut rest = effects.drain(..);
-        while let Some(effect) = rest.next() {
-            let Some(to) = effect.receiver() else {
-                self.carry_out(turn, effect, &mut answer);
+        while let Some(next) = rest.as_slice().first() {
+            let Some(to) = next.receiver() else {
+                rest.by_ref().take(1).for_each(|effect| self.carry_out(turn, effect, &mut answer));
                 continue;
             };
-            // Always there: no command both hands out to a consumer and ends it.
-            let Some(spec) = state.consumer(to) else { continue };
             let is_its = |next: &&Effect| next.receiver() == Some(to);
-            let further = rest.as_slice().iter().take_while(is_its).count();
-            let handed_out = std::iter::once(effect).chain(rest.by_ref().take(further));
+            let count = rest.as_slice().iter().take_while(is_its).count();
+            let handed_out = rest.by_ref().take(count);
+            // Always there: no command both hands out to a consumer and ends it.
+            let Some(spec) = state.consumer(to) else {
+                handed_out.for_each(drop);
+                continue;
+            };
             let deliveries = handed_out.filter_map(|effect| delivery(spec, effect));
             spec.inbox.push_all(deliveries, &mut turn.wakes);
         }
