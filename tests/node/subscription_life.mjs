@@ -25,10 +25,10 @@ async function expires() {
   await back.waitForConfirms();
   page.send("SEND", { destination }, "last");
   const heard = { plain: [], ttl: [] };
-  // Hopwire takes for expired what came a microsecond before it was read; that is wrong.
-  const wanted = isOracle
-    ? { plain: ["at once", "soon", "last"], ttl: ["at once", "soon", "last"] }
-    : { plain: ["soon", "last"], ttl: [] };
+  const wanted = {
+    plain: ["at once", "soon", "last"],
+    ttl: ["at once", "soon", "last"],
+  };
   for (let left = wanted.plain.length + wanted.ttl.length; left > 0; left -= 1) {
     const message = await page.expect("MESSAGE");
     heard[message.headers.subscription].push(message.body);

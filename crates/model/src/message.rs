@@ -67,6 +67,14 @@ pub struct Tails {
     pub stomp: OnceLock<StompTail>,
 }
 
+impl Tails {
+    /// How many bytes the renderings that were made take.
+    pub fn bytes(&self) -> usize {
+        let deflated = |tail: &StompTail| tail.deflated.get().map_or(0, |it| it.len());
+        self.stomp.get().map_or(0, |tail| tail.bytes.len() + deflated(tail))
+    }
+}
+
 /// A STOMP MESSAGE without its head.
 #[derive(Debug)]
 pub struct StompTail {

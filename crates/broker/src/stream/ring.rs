@@ -53,8 +53,7 @@ impl Slot {
             (Some(own), Some(ttl)) => own.min(ttl),
         };
         let age_micros = now_micros.saturating_sub(self.at_micros);
-        // What expires at once is still for those who read at once, as in a queue.
-        age_micros > 0 && u128::from(age_micros) >= ttl.as_micros()
+        u128::from(age_micros) >= ttl.max(READ_AT_ONCE).as_micros()
     }
 }
 
@@ -352,13 +351,15 @@ impl Ring {
     }
 }
 
+/// A reader that comes within this time reads at once: a queue would have handed it the message
+/// before it could expire, however short its life.
+pub(super) const READ_AT_ONCE: Duration = Duration::from_millis(100);
+
 /// What holding a message costs, in bytes: key, properties and body, the renderings that have been
 /// made of it, and [`COST_BYTES_MIN`]. Of the allocator's own, nothing.
 pub(super) fn cost(message: &Message) -> u32 {
-    let tails = message.tails();
-    let made = [&tails.stomp, &tails.stomp_deflated];
-    let tails_bytes: usize = made.into_iter().map(|tail| tail.get().map_or(0, |it| it.len())).sum();
-    let bytes = COST_BYTES_MIN + content_bytes(message) + tails_bytes as u64;
+    let tails_bytes = message.tails().bytes() as u64;
+    let bytes = COST_BYTES_MIN + content_bytes(message) + tails_bytes;
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::super::budget::{Budget, Held};
 use super::super::cursor::{Cursor, CursorSpec};
 use super::super::retention::{CursorLimits, Overflow, StreamLimits, TotalLimits};
-use super::super::ring::cost;
+use super::super::ring::{READ_AT_ONCE, cost};
 use super::Stream;
 use crate::inbox::{End, Inbound, Inbox};
 use crate::sample;
@@ -41,7 +41,7 @@ impl Known {
     fn is_expired(&self, now: Instant, ttl: Option<Duration>) -> bool {
         let own = self.message.marks().expiration_ms.map(Duration::from_millis);
         let age = now - self.at;
-        [own, ttl].into_iter().flatten().any(|ttl| !age.is_zero() && age >= ttl)
+        [own, ttl].into_iter().flatten().any(|ttl| age >= ttl.max(READ_AT_ONCE))
     }
 }
 
@@ -303,10 +303,15 @@ impl World {
     }
 }
 
+/// Milliseconds on both sides of [`READ_AT_ONCE`].
+fn times() -> impl Strategy<Value = u64> {
+    (0_u64..5).prop_map(|times| times * 50)
+}
+
 fn limits() -> impl Strategy<Value = CursorLimits> {
     let length = proptest::option::weighted(0.3, 0_u64..4);
     let bytes = proptest::option::weighted(0.3, 0_u64..20);
-    let ttl = proptest::option::weighted(0.3, 0_u64..4);
+    let ttl = proptest::option::weighted(0.3, times());
     (length, bytes, ttl, proptest::bool::weighted(0.3)).prop_map(
         |(messages_max, bytes_max, ttl, disconnects)| CursorLimits {
             messages_max,
@@ -319,7 +324,7 @@ fn limits() -> impl Strategy<Value = CursorLimits> {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let reader = || 0..READERS;
-    let expiration = proptest::option::weighted(0.2, 0_u64..4);
+    let expiration = proptest::option::weighted(0.2, times());
     let publish =
         |(stream, body_bytes, expiration_ms)| Step::Publish { stream, body_bytes, expiration_ms };
     let step = prop_oneof![
@@ -328,7 +333,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (reader(), 0..STREAMS, limits())
             .prop_map(|(reader, stream, limits)| Step::Subscribe { reader, stream, limits }),
         1 => reader().prop_map(|reader| Step::Leave { reader }),
-        1 => (1_u64..3).prop_map(|milliseconds| Step::Wait { milliseconds }),
+        1 => times().prop_map(|milliseconds| Step::Wait { milliseconds }),
     ];
     proptest::collection::vec(step, 0..150)
 }

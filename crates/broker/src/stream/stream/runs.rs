@@ -15,7 +15,7 @@ use crate::inbox::Inbox;
 use crate::sample;
 use crate::turn::Turn;
 
-const LIFE: Duration = Duration::from_millis(5);
+const LIFE: Duration = Duration::from_millis(500);
 
 fn message(expires: bool) -> Arc<Message> {
     let expiration_ms = expires.then_some(LIFE.as_millis() as u64);
@@ -173,7 +173,7 @@ proptest! {
                     none => *none = Some(Reader::new(&stream, reader)),
                 },
                 Step::Leave { reader } => readers[reader] = None,
-                Step::Wait => now += Duration::from_millis(1),
+                Step::Wait => now += Duration::from_millis(100),
             }
         }
         readers.clear();

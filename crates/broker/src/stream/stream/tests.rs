@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use model::message::StompTail;
 use model::{ConsumerId, ConsumerTag, FieldTable, LinkId, Marks, Message, QueueName};
 
 use super::super::budget::{Budget, Held, LARGE_BYTES_MIN};
@@ -244,7 +245,7 @@ fn a_loss_is_announced_with_the_next_message_however_late_that_comes() {
         "told x; x; told x; x lost 1; x b",
     );
     check(
-        "subscribe x max-length=1 ttl=5; publish a b; wait 5; read x; publish c d; read x",
+        "subscribe x max-length=1 ttl=500; publish a b; wait 500; read x; publish c d; read x",
         "told x; x; told x; x lost 2; x d",
     );
 }
@@ -343,7 +344,11 @@ fn what_was_rendered_of_a_message_counts_once_its_readers_come_back() {
         reader.read(&mut turn, 1, &mut read);
         assert_eq!(budget.held().bytes, expected);
         for (_, message) in read.drain(..) {
-            message.tails().stomp.get_or_init(|| [b'.'; 50].into());
+            message.tails().stomp.get_or_init(|| StompTail {
+                bytes: [b'.'; 50].into(),
+                is_text: true,
+                deflated: Default::default(),
+            });
         }
     }
     assert_eq!(stream.held(), budget.held());
@@ -379,13 +384,13 @@ fn a_cursor_may_want_less_than_the_ring_holds() {
 
 #[test]
 fn expired_messages_are_passed_over_and_are_no_loss() {
-    check("subscribe x ttl=10; publish a b~5; wait 5; publish c; read x", "told x; x a c");
+    check("subscribe x ttl=1000; publish a b~500; wait 500; publish c; read x", "told x; x a c");
     check(
-        "subscribe x ttl=10; publish a b~5; wait 10; read x; publish d",
+        "subscribe x ttl=1000; publish a b~500; wait 1000; read x; publish d",
         "told x; x; told x; held 1",
     );
     check(
-        "subscribe x ttl=0; publish a; read x; publish b; wait 1; read x",
+        "subscribe x ttl=0; publish a; wait 99; read x; publish b; wait 100; read x",
         "told x; x a; told x; x",
     );
 }
@@ -393,7 +398,7 @@ fn expired_messages_are_passed_over_and_are_no_loss() {
 #[test]
 fn listings_show_what_lies_before_each_cursor() {
     check(
-        "subscribe x ttl=5; publish a b~50; wait 5; publish c; list; read x",
+        "subscribe x ttl=500; publish a b~5000; wait 500; publish c; list; read x",
         "told x; x 1/0/0 10B; x c",
     );
     check(
