@@ -17,7 +17,7 @@ use crate::accept::{Protocol, Serving, accept};
 use crate::arguments::Serve;
 use crate::banner::Banner;
 use crate::config::{ConvertError, Endpoint, Settings};
-use crate::listener::{ListenError, listen};
+use crate::listener::{ListenError, listen, shortened_backlog};
 
 /// How long connections may take to end when the node goes down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,8 +25,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Descriptors that a node would like to have, connections being one each.
 const DESCRIPTORS_WANTED: u64 = 1 << 20;
 
-/// Fewer than this are worth a warning.
-const DESCRIPTORS_MIN: u64 = 4096;
+/// Fewer than this are worth a warning: ten thousand browsers, and what else a node needs.
+const DESCRIPTORS_MIN: u64 = 10_240;
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,7 @@ pub(crate) async fn run(
     started: Instant,
 ) -> Result<(), StartError> {
     raise_descriptor_limit();
+    look_at_backlog(settings.backlog.max(settings.stomp_backlog));
     let broker = Broker::new(settings.broker()?);
     settings.seed(&broker)?;
     let engine = Engine::embedded(broker);
@@ -118,8 +119,9 @@ fn bind_all(settings: &Settings) -> Result<Vec<Bound>, ListenError> {
     ];
     let mut bound = Vec::new();
     for (name, label, key, endpoints) in wanted {
+        let backlog = if name == "stomp" { settings.stomp_backlog } else { settings.backlog };
         for endpoint in endpoints {
-            let listener = listen(name, key, endpoint)?;
+            let listener = listen(name, key, endpoint, backlog)?;
             let wanted = SocketAddr::new(endpoint.ip, endpoint.port);
             let address = listener.local_addr().unwrap_or(wanted);
             bound.push(Bound { name, label, address, listener });
@@ -180,6 +182,14 @@ fn print_banner(settings: &Settings, serve: &Serve, bound: &[Bound], started: In
         took: started.elapsed(),
     }
     .print();
+}
+
+/// Browsers that come back all at once wait in the backlog: a word if the system cuts it.
+fn look_at_backlog(wanted: u16) {
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap_or_default();
+    if let Some(warning) = shortened_backlog(wanted, &allowed) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// One descriptor per connection: as many as the system gives, and a word if they are few.

@@ -162,6 +162,7 @@ impl Settings {
                 false => Compression::None,
             },
             deflate_above_bytes: web.compress_above_bytes,
+            request_timeout: web.request_timeout,
             idle_timeout: web.idle_timeout,
         }
     }

@@ -127,11 +127,14 @@ pub(super) const KEYS: &[Key] = keys! {
     };
     "node_name" => |s, _, v| s.node_name = v.to_owned();
 
+    "tcp_listen_options.backlog" => |s, _, v| s.backlog = integer(v)?;
+    "stomp.tcp_listen_options.backlog" => |s, _, v| s.stomp_backlog = integer(v)?;
     "tcp_listen_options.$n" => |s, n, _v| idle(s, &format!("tcp_listen_options.{n}"));
     "stomp.tcp_listen_options.$n" => |s, n, _v| idle(s, &format!("stomp.tcp_listen_options.{n}"));
     "num_acceptors.$n" => |s, n, _v| idle(s, &format!("num_acceptors.{n}"));
     "stomp.num_acceptors.$n" => |s, n, _v| idle(s, &format!("stomp.num_acceptors.{n}"));
     "web_stomp.num_acceptors.$n" => |s, n, _v| idle(s, &format!("web_stomp.num_acceptors.{n}"));
+    "web_stomp.cowboy_opts.timeout" => |s, _, v| s.web_stomp.request_timeout = milliseconds(v)?;
     "web_stomp.cowboy_opts.$n" => |s, n, _v| idle(s, &format!("web_stomp.cowboy_opts.{n}"));
     "vm_memory_high_watermark.$n" => |s, n, _v| idle(s, &format!("vm_memory_high_watermark.{n}"));
     "disk_free_limit.$n" => |s, n, _v| idle(s, &format!("disk_free_limit.{n}"));

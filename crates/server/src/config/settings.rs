@@ -9,6 +9,10 @@ use model::{Permission, RuleEffect};
 
 use super::value::ALL_INTERFACES;
 
+/// Connections that wait to be accepted: as many as come back at once after a restart, not
+/// RabbitMQ's 128. The system caps it (`net.core.somaxconn`).
+const BACKLOG: u16 = 4096;
+
 /// Where a listener listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Endpoint {
@@ -104,6 +108,10 @@ pub(crate) struct Settings {
     pub(crate) frame_bytes_max: u32,
     /// Channels per AMQP connection.
     pub(crate) channel_max: u16,
+    /// Connections that wait to be accepted, of each AMQP, WebSocket and management listener.
+    pub(crate) backlog: u16,
+    /// The same of each STOMP listener.
+    pub(crate) stomp_backlog: u16,
     /// From accept to an open AMQP connection.
     pub(crate) handshake_timeout: Duration,
     /// The largest body, in bytes.
@@ -190,6 +198,8 @@ pub(crate) struct WebStomp {
     pub(crate) compress_above_bytes: u32,
     /// Silence after which a peer is closed.
     pub(crate) idle_timeout: Duration,
+    /// How long a client may take for its upgrade request.
+    pub(crate) request_timeout: Duration,
     /// The largest WebSocket message before login, in bytes.
     pub(crate) frame_bytes_max: Option<u64>,
     /// Allowed origins; empty allows all.
@@ -227,6 +237,8 @@ impl Default for Settings {
             heartbeat_seconds: 60,
             frame_bytes_max: 131_072,
             channel_max: 2047,
+            backlog: BACKLOG,
+            stomp_backlog: BACKLOG,
             handshake_timeout: Duration::from_secs(10),
             message_bytes_max: 16 << 20,
             connection_max: None,
@@ -258,6 +270,7 @@ impl Default for Settings {
                 is_compressing: true,
                 compress_above_bytes: 1024,
                 idle_timeout: Duration::from_secs(60),
+                request_timeout: Duration::from_secs(10),
                 frame_bytes_max: None,
                 allow_origins: BTreeMap::new(),
                 connection_max: None,

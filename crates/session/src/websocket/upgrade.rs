@@ -4,10 +4,13 @@
 //! What a refused request gets is RabbitMQ's: 404 for another path, 426 without an upgrade, 400 for
 //! a broken one, 403 for an origin that is not allowed. `/health` says 200, for load balancers.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use wire::websocket::Compression;
 use wire::websocket::handshake::{Request, Status, Upgrade};
@@ -15,9 +18,9 @@ use wire::websocket::handshake::{Request, Status, Upgrade};
 use crate::transport::Transport;
 use crate::websocket::transport::WebSocket;
 
-/// How long a client may take for its request. RabbitMQ's HTTP server waits half a minute; a
-/// request is one packet.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take for its request, by default. RabbitMQ's HTTP server waits half a
+/// minute; a request is one packet.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a refused client has for closing its end, so that it can read the answer.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -38,6 +41,8 @@ pub struct Settings {
     pub compression: Compression,
     /// MESSAGE frames whose body has at least this many bytes are compressed.
     pub deflate_above_bytes: u32,
+    /// `cowboy_opts.timeout`: how long a client may take for its request.
+    pub request_timeout: Duration,
     /// `ws_opts.idle_timeout`: how long a client may send nothing at all.
     pub idle_timeout: Duration,
 }
@@ -50,6 +55,7 @@ impl Default for Settings {
             is_binary: false,
             compression: Compression::Deflate,
             deflate_above_bytes: 1024,
+            request_timeout: REQUEST_TIMEOUT,
             idle_timeout: Duration::from_secs(60),
         }
     }
@@ -104,7 +110,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut unread = Vec::new();
-    let request = match timeout(REQUEST_TIMEOUT, read_request(&mut stream, &mut unread)).await {
+    let read = read_request(&mut stream, &mut unread);
+    let request = match timeout(settings.request_timeout, read).await {
         Ok(request) => request?,
         Err(_) => Err(Status::RequestTimeout),
     };
@@ -134,8 +141,7 @@ async fn read_request<S: AsyncRead + Unpin>(
     unread: &mut Vec<u8>,
 ) -> io::Result<Result<Request, Status>> {
     loop {
-        unread.reserve(READ_BYTES);
-        if stream.read_buf(unread).await? == 0 {
+        if poll_fn(|context| read_some(stream, unread, context)).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match Request::parse(unread) {
@@ -147,6 +153,19 @@ async fn read_request<S: AsyncRead + Unpin>(
             Err(error) => return Ok(Err(error.into())),
         }
     }
+}
+
+/// Reads once by way of the stack: who has yet to send anything holds no buffer.
+fn read_some<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    unread: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut input = [0; READ_BYTES];
+    let mut input = ReadBuf::new(&mut input);
+    ready!(Pin::new(stream).poll_read(context, &mut input))?;
+    unread.extend_from_slice(input.filled());
+    Poll::Ready(Ok(input.filled().len()))
 }
 
 /// What a request gets.

@@ -1,6 +1,6 @@
 //! Requests in, answers out, over sockets in memory.
 
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
 use super::*;
 
@@ -91,13 +91,14 @@ async fn what_comes_behind_the_request_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_does_not_end_is_given_up() {
     let started = tokio::time::Instant::now();
-    let (mut peer, upgrade) = begin(Settings::default(), Admission::Open);
+    let settings = Settings { request_timeout: Duration::from_secs(3), ..Settings::default() };
+    let (mut peer, upgrade) = begin(settings, Admission::Open);
     peer.write_all(b"GET /ws HTTP/1.1\r\n").await.unwrap();
     let upgraded = tokio::spawn(upgrade);
     let mut answer = String::new();
     peer.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert_eq!(started.elapsed().as_secs(), REQUEST_TIMEOUT.as_secs());
+    assert_eq!(started.elapsed().as_secs(), 3);
     drop(peer);
     assert!(upgraded.await.unwrap().is_err());
 }
