@@ -1,9 +1,8 @@
 //! Accepting connections: one task per listener, one per connection.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -13,8 +12,11 @@ use session::amqp::AmqpSession;
 use session::stomp::{Carrier, Credentials, StompSession};
 use session::websocket::{Admission, upgrade};
 use session::{Driver, Shutdown, amqp, stomp, websocket};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+use crate::connection::{Connection, Opened, Seat};
 
 /// After a failed accept (no descriptors left, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -38,7 +40,8 @@ pub(crate) struct Serving {
     pub(crate) is_http_auth: bool,
     /// WebSockets now.
     pub(crate) websockets: AtomicU64,
-    /// Dropped by the last connection: how the stop knows that all are gone.
+    /// Dropped with the last connection's hold on this: how the stop knows that all are gone.
+    #[expect(dead_code, reason = "its end is what it says")]
     pub(crate) alive: mpsc::Sender<()>,
 }
 
@@ -63,13 +66,8 @@ pub(crate) async fn accept(listener: TcpListener, protocol: Protocol, serving: A
         };
         match accepted {
             Ok((stream, address)) => {
-                let (serving, alive) = (Arc::clone(&serving), serving.alive.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = serve(stream, address, protocol, &serving).await {
-                        tracing::debug!(%address, %error, "connection lost");
-                    }
-                    drop(alive);
-                });
+                let serving = Arc::clone(&serving);
+                tokio::spawn(Connection::new(begin(stream, address, protocol, serving)));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again shortly");
@@ -79,56 +77,82 @@ pub(crate) async fn accept(listener: TcpListener, protocol: Protocol, serving: A
     }
 }
 
-async fn serve(
+/// What comes before a session; says why there is none.
+async fn begin(
     stream: TcpStream,
     address: SocketAddr,
     protocol: Protocol,
-    serving: &Serving,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let local = stream.local_addr()?;
-    let peer = |protocol| Peer { address, local, protocol };
+    serving: Arc<Serving>,
+) -> Option<Opened<TcpStream>> {
+    let local = stream.set_nodelay(true).and_then(|()| stream.local_addr());
+    match local {
+        Ok(local) => open(stream, Ends { address, local }, protocol, serving).await,
+        Err(error) => {
+            tracing::debug!(%address, %error, "connection lost");
+            None
+        }
+    }
+}
+
+/// Both ends of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
+    address: SocketAddr,
+    local: SocketAddr,
+}
+
+/// Opens the session, behind the upgrade if there must be one.
+async fn open<S>(
+    stream: S,
+    Ends { address, local }: Ends,
+    protocol: Protocol,
+    serving: Arc<Serving>,
+) -> Option<Opened<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let connect = |protocol| serving.engine.connect(Peer { address, local, protocol });
     let watch = serving.shutdown.watch();
     match protocol {
         Protocol::Amqp => {
             let session = AmqpSession::new(Arc::clone(&serving.amqp), Instant::now());
-            let link = serving.engine.connect(peer("AMQP 0-9-1"));
-            Driver::stream(stream, session, link, watch).await;
+            let driver = Driver::stream(stream, session, connect("AMQP 0-9-1"), watch);
+            Some(Opened::Amqp { driver: Box::new(driver), _seat: Seat::uncounted(serving) })
         }
         Protocol::Stomp => {
             let settings = Arc::clone(&serving.stomp);
             let session = StompSession::new(settings, Carrier::Tcp, Instant::now());
-            let link = serving.engine.connect(peer("STOMP"));
-            Driver::stream(stream, session, link, watch).await;
+            let driver = Driver::stream(stream, session, connect("STOMP"), watch);
+            Some(Opened::Stomp { driver, _seat: Seat::uncounted(serving) })
         }
         Protocol::WebStomp => {
-            let seat = Seat::take(&serving.websockets, serving.websocket_max);
+            let seat = Seat::take(&serving);
             let admission = match (serving.shutdown.has_begun(), &seat) {
                 (true, _) => Admission::GoingDown,
                 (false, None) => Admission::Full,
                 (false, Some(_)) => Admission::Open,
             };
-            let Some(upgraded) = Box::pin(upgraded(stream, admission, serving)).await else {
-                return Ok(());
-            };
-            let credentials = forced_credentials(serving, upgraded.authorization.as_deref());
-            let carrier = Carrier::WebSocket { credentials };
+            let upgraded = upgraded(stream, admission, &serving).await?;
+            let credentials = forced_credentials(&serving, upgraded.authorization.as_deref());
+            let carrier = Carrier::WebSocket { credentials: credentials.map(Box::new) };
             let settings = Arc::clone(&serving.stomp);
             let session = StompSession::new(settings, carrier, Instant::now());
-            let link = serving.engine.connect(peer("Web STOMP"));
-            Driver::websocket(upgraded, session, link, watch).await;
+            let driver = Driver::websocket(upgraded, session, connect("Web STOMP"), watch);
+            Some(Opened::Stomp { driver, _seat: seat? })
         }
     }
-    Ok(())
 }
 
 /// The WebSocket, unless the request was for something else or the node goes down before it is
 /// whole.
-async fn upgraded(
-    stream: TcpStream,
+async fn upgraded<S>(
+    stream: S,
     admission: Admission,
     serving: &Serving,
-) -> Option<websocket::Upgraded<TcpStream>> {
+) -> Option<websocket::Upgraded<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut watch = serving.shutdown.watch();
     let upgraded = tokio::select! {
         biased;
@@ -161,22 +185,4 @@ fn forced_credentials(serving: &Serving, authorization: Option<&str>) -> Option<
     let mut parts = decoded.splitn(2, |byte| *byte == b':');
     let mut part = || parts.next().unwrap_or_default().into();
     Some(Credentials { login: part(), passcode: part() })
-}
-
-/// Counts a WebSocket while it is there. Who is refused has no seat, however long it lingers.
-struct Seat<'a>(&'a AtomicU64);
-
-impl<'a> Seat<'a> {
-    /// A seat, unless all `max` are taken.
-    fn take(count: &'a AtomicU64, max: Option<u64>) -> Option<Self> {
-        let one_more = |taken: u64| max.is_none_or(|max| taken < max).then_some(taken + 1);
-        count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
-        Some(Self(count))
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -4,6 +4,7 @@ mod accept;
 mod arguments;
 mod banner;
 mod config;
+mod connection;
 mod doctor;
 mod listener;
 mod logging;

@@ -2,6 +2,7 @@
 //!
 //! One flag, looked at with one load per turn, and the wakers of the tasks that watch it.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -25,7 +26,8 @@ struct State {
 #[derive(Debug)]
 pub struct Watch {
     state: Arc<State>,
-    slot: Option<usize>,
+    /// One more than its place among those who watch; four bytes, because every connection has one.
+    slot: Option<NonZeroU32>,
 }
 
 impl Shutdown {
@@ -55,8 +57,10 @@ impl Watch {
         }
         if self.slot.is_none() {
             let mut watching = self.state.watching.lock();
-            self.slot = Some(watching.insert(context.waker().clone()));
+            let at = watching.insert(context.waker().clone());
             drop(watching);
+            // There are no more connections than descriptors, which are fewer than that.
+            self.slot = u32::try_from(at + 1).ok().and_then(NonZeroU32::new);
             // It may have begun between the look and the entry.
             if self.state.is_down.load(Ordering::SeqCst) {
                 return Poll::Ready(());
@@ -69,7 +73,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
-            self.state.watching.lock().try_remove(slot);
+            self.state.watching.lock().try_remove(slot.get() as usize - 1);
         }
     }
 }

@@ -85,7 +85,7 @@ pub enum Carrier {
     WebSocket {
         /// Who the upgrade request said it is, where the operator wants that instead of CONNECT's
         /// word (RabbitMQ `web_stomp.use_http_auth`).
-        credentials: Option<Credentials>,
+        credentials: Option<Box<Credentials>>,
     },
 }
 

@@ -44,7 +44,7 @@ fn credentials_come_from_the_frame_the_settings_or_the_upgrade() {
     // Spec §11: 130.
     let credentials =
         Some(Credentials { login: b"web".as_slice().into(), passcode: b"pw".as_slice().into() });
-    let carrier = Carrier::WebSocket { credentials };
+    let carrier = Carrier::WebSocket { credentials: credentials.map(Box::new) };
     let mut talk = Talk::with(Settings::default(), carrier);
     assert_eq!(login(&mut talk, with), "login web pw /v by http_basic");
 }
