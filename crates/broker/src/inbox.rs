@@ -134,5 +134,6 @@ impl Inbox {
     }
 }
 
-/// An idle inbox keeps no larger buffer than for this many items.
-const ITEMS_KEPT_MAX: usize = 64;
+/// An idle inbox keeps no larger buffer than for this many items, some 40 bytes each: to grow again
+/// costs a burst nothing that it would notice, to keep it costs every idle session.
+pub const ITEMS_KEPT_MAX: usize = 16;

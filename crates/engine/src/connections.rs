@@ -10,6 +10,7 @@ use broker::inbox::{End, Inbox};
 use broker::turn::Wakes;
 use model::{LinkId, UserName, VhostName};
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
 use crate::command::{Channel, ChannelDescription, Description, Peer};
 
@@ -62,8 +63,8 @@ pub struct Details {
     pub mechanism: &'static str,
     /// What the session said.
     pub description: Description,
-    /// Its channels.
-    pub channels: BTreeMap<Channel, ChannelRecord>,
+    /// Its channels, in the order of their numbers.
+    pub channels: SmallVec<[(Channel, ChannelRecord); 1]>,
 }
 
 /// What is known of a channel.
@@ -149,6 +150,28 @@ impl Connections {
     }
 }
 
+impl Details {
+    /// Notes a channel just opened.
+    pub(crate) fn open_channel(&mut self, channel: Channel) {
+        self.close_channel(channel);
+        if let Err(at) = self.place_of(channel) {
+            self.channels.insert(at, (channel, ChannelRecord::default()));
+        }
+    }
+
+    /// Forgets a channel.
+    pub(crate) fn close_channel(&mut self, channel: Channel) {
+        if let Ok(at) = self.place_of(channel) {
+            self.channels.remove(at);
+        }
+    }
+
+    /// Where a channel is, or would be.
+    fn place_of(&self, channel: Channel) -> Result<usize, usize> {
+        self.channels.binary_search_by_key(&channel, |(number, _)| *number)
+    }
+}
+
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Churn {
@@ -193,7 +216,10 @@ impl Connection {
 
     /// Changes what is known about one of its channels.
     pub(crate) fn note_channel(&self, channel: Channel, change: impl FnOnce(&mut ChannelRecord)) {
-        if let Some(record) = self.state.lock().channels.get_mut(&channel) {
+        let mut details = self.state.lock();
+        if let Ok(at) = details.place_of(channel)
+            && let Some((_, record)) = details.channels.get_mut(at)
+        {
             change(record);
         }
     }

@@ -314,7 +314,9 @@ impl Ring {
     fn shrink(&mut self) {
         let room = self.slots.capacity();
         if room > ROOM_KEPT_MESSAGES && self.slots.len() < room / 4 {
-            self.slots.shrink_to((room / 2).max(ROOM_KEPT_MESSAGES));
+            // At once if it is empty: it may stay so, and nobody would come by again.
+            let wanted = if self.slots.is_empty() { 0 } else { room / 2 };
+            self.slots.shrink_to(wanted.max(ROOM_KEPT_MESSAGES));
         }
     }
 

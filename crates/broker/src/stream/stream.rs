@@ -39,7 +39,7 @@ impl Stream {
     pub fn new(now: Instant, budget: Arc<Budget>) -> Self {
         let state = State {
             ring: Ring::new(now),
-            places: Slab::new(),
+            places: Slab::with_capacity(1),
             waiting: Waiting::new(),
             round: 1,
             watch: None,

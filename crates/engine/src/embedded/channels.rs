@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::command::Channel;
-use crate::connections::{ChannelRecord, Connection, Connections};
+use crate::connections::{Connection, Connections};
 
 /// A link's channels. Nearly always one or two, so a list.
 #[derive(Debug, Default)]
@@ -34,17 +34,13 @@ impl Channels {
         self.forget(channel);
         let tally = Tally::default();
         self.open.push(State { channel, is_dead: false, has_news: false, tally });
-        connection.note(|details| {
-            details.channels.insert(channel, ChannelRecord::default());
-        });
+        connection.note(|details| details.open_channel(channel));
         all.count_channel(true);
     }
 
     pub(super) fn close(&mut self, channel: Channel, all: &Connections, connection: &Connection) {
         if self.forget(channel) {
-            connection.note(|details| {
-                details.channels.remove(&channel);
-            });
+            connection.note(|details| details.close_channel(channel));
             all.count_channel(false);
         }
     }

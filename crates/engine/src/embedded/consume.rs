@@ -33,6 +33,10 @@ impl Link {
         let channel = consumer.channel;
         let at = id.0 as usize;
         if self.consumers.len() <= at {
+            if at == 0 {
+                // Most have but one.
+                self.consumers.reserve_exact(1);
+            }
             self.consumers.resize_with(at + 1, || None);
         }
         if let Some(slot) = self.consumers.get_mut(at) {

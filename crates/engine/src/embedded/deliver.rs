@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use broker::inbox::{End, Inbound, QueueDelivery};
+use broker::inbox::{End, ITEMS_KEPT_MAX, Inbound, QueueDelivery};
 use broker::turn::Turn;
 use model::{AckMode, ConsumerId};
 
@@ -44,7 +44,7 @@ impl Link {
                 }
             }
         }
-        if self.drained.is_empty() && self.drained.capacity() > DRAINED_KEPT_MAX {
+        if self.drained.is_empty() && self.drained.capacity() > ITEMS_KEPT_MAX {
             self.drained = Default::default();
         }
         self.read_streams(now, enough.saturating_sub(events.len()), events);
@@ -124,6 +124,3 @@ impl Link {
         unheard
     }
 }
-
-/// An idle link keeps no larger buffer than for this many items.
-const DRAINED_KEPT_MAX: usize = 64;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use engine::{Command, Description, Login, Password};
-use model::{FieldTable, FieldValue, Refusal, UserName, VhostName};
+use model::{FieldTable, FieldValue, Refusal, ShortString, UserName, VhostName};
 use wire::stomp::{self, Frame, FrameWriter, HeartBeat, Version};
 
 use super::error::Complaint;
@@ -125,8 +125,8 @@ impl Attempt {
 
     /// What listings shall say.
     pub(super) fn describe(&self, carrier: &Carrier) -> Description {
-        let mut client_properties = FieldTable::new();
-        client_properties.set("product", FieldValue::string("STOMP client"));
+        let product = (ShortString::truncated("product"), FieldValue::string("STOMP client"));
+        let client_properties = FieldTable::from_iter([product]);
         let timeout = self.heart_beat.wants.map_or(0, |period| period.as_secs());
         Description {
             protocol: format!("{} {}", carrier.protocol(), self.version).into(),

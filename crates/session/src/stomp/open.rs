@@ -220,6 +220,10 @@ impl Open {
         let Some(Awaited { step, receipt }) = self.awaited.pop_front() else {
             return Ok(());
         };
+        if self.awaited.is_empty() {
+            // An idle session keeps no room for questions.
+            self.awaited = VecDeque::new();
+        }
         match (step, reply) {
             (Step::TempQueue(name), Reply::QueueDeclared { queue, .. }) => {
                 self.open_temp_queue(name, queue, actions)?;

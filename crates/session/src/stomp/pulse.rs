@@ -18,7 +18,9 @@ pub(super) struct Pulse {
 
 #[derive(Clone, Copy, Debug)]
 struct Sending {
-    every: Duration,
+    /// The agreed period, in milliseconds, as are the heart-beat header's: every connection has a
+    /// pulse, so it is kept small.
+    period_ms: u32,
     next: Instant,
     /// Something other than our heart-beat was written since the last tick.
     has_written: bool,
@@ -28,7 +30,7 @@ struct Sending {
 
 #[derive(Clone, Copy, Debug)]
 struct Hearing {
-    every: Duration,
+    period_ms: u32,
     next: Instant,
     has_heard: bool,
     silent_ticks: u8,
@@ -52,14 +54,14 @@ impl Pulse {
     /// Begins as agreed, seen from the server.
     pub(super) fn new(agreed: HeartBeat, now: Instant) -> Self {
         let sending = agreed.sends.map(|period| Sending {
-            every: period / 2,
+            period_ms: milliseconds(period),
             next: now + period / 2,
             has_written: false,
             has_beaten: false,
         });
-        let hearing = agreed.wants.map(|every| Hearing {
-            every,
-            next: now + every,
+        let hearing = agreed.wants.map(|period| Hearing {
+            period_ms: milliseconds(period),
+            next: now + period,
             has_heard: true,
             silent_ticks: 0,
         });
@@ -98,7 +100,7 @@ impl Pulse {
     /// What is to be done at `now`.
     pub(super) fn beat(&mut self, now: Instant) -> Beat {
         if let Some(hearing) = self.hearing.as_mut().filter(|hearing| hearing.next <= now) {
-            hearing.next = now + hearing.every;
+            hearing.next = now + Duration::from_millis(hearing.period_ms.into());
             hearing.silent_ticks = match std::mem::take(&mut hearing.has_heard) {
                 true => 0,
                 false => hearing.silent_ticks + 1,
@@ -110,13 +112,17 @@ impl Pulse {
         let Some(sending) = self.sending.as_mut().filter(|sending| sending.next <= now) else {
             return Beat::Quiet;
         };
-        sending.next = now + sending.every;
+        sending.next = now + Duration::from_millis(sending.period_ms.into()) / 2;
         if std::mem::take(&mut sending.has_written) {
             return Beat::Quiet;
         }
         sending.has_beaten = true;
         Beat::Due
     }
+}
+
+fn milliseconds(period: Duration) -> u32 {
+    u32::try_from(period.as_millis()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
