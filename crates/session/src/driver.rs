@@ -148,11 +148,13 @@ where
         }
         let was_full = scratch.actions.outbox.len() >= DELIVER_BELOW_BYTES;
         let is_due = self.look_at_clock(context, now, scratch);
-        let mut has_moved = self.hear(context, now, scratch);
-        if let Poll::Ready(read) = self.read(context, now, scratch) {
-            has_moved |= read?;
-        }
-        if (is_due || has_moved) && !self.is_closing() {
+        let has_heard = self.hear(context, now, scratch);
+        let is_listening = self.is_listening(scratch);
+        let has_read = match self.read(context, now, scratch) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => false,
+        };
+        if (is_due || has_heard || has_read) && !self.is_closing() {
             self.carry_out(now, scratch);
         }
         if let Some(close) = scratch.actions.close.take() {
@@ -164,7 +166,10 @@ where
         // A session that wants to be called at once, again and again, waits for the clock's next
         // step.
         let is_settled = is_due && self.session.next_deadline().is_none_or(|next| next > now);
-        Ok(match has_moved || has_room || is_settled || self.is_closing() {
+        // Deliveries written: if the socket was found empty and the link is, too, both will wake us,
+        // and another turn would find nothing.
+        let has_more = has_heard && !(is_listening && self.link.poll_ready(context).is_pending());
+        Ok(match has_read || has_more || has_room || is_settled || self.is_closing() {
             true => Turn::Again,
             false => Turn::Wait,
         })
@@ -221,6 +226,14 @@ where
         true
     }
 
+    /// Whether input is taken.
+    fn is_listening(&self, scratch: &Scratch) -> bool {
+        !self.is_closing()
+            && scratch.actions.close.is_none()
+            && scratch.actions.outbox.len() < READ_BELOW_BYTES
+            && self.session.is_reading()
+    }
+
     /// Reads once, and feeds the session; whether there was anything.
     fn read(
         &mut self,
@@ -228,11 +241,7 @@ where
         now: Instant,
         scratch: &mut Scratch,
     ) -> Poll<io::Result<bool>> {
-        if self.is_closing()
-            || scratch.actions.close.is_some()
-            || scratch.actions.outbox.len() >= READ_BELOW_BYTES
-            || !self.session.is_reading()
-        {
+        if !self.is_listening(scratch) {
             return Poll::Pending;
         }
         if self.is_stalled {

@@ -1,6 +1,7 @@
 //! A session of lines between sockets in memory and a link of nobody's.
 
 mod streams;
+mod wake;
 mod websocket;
 
 use std::sync::Arc;
