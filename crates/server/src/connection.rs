@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_task_of_an_idle_connection_is_small() {
+        // With what tokio puts around it, three times 128 bytes: a task is aligned to as many.
         let bytes = size_of::<Connection<TcpStream>>();
-        assert!(bytes <= 512, "{bytes}");
+        assert!(bytes <= 288, "{bytes}");
     }
 }

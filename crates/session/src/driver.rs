@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use engine::Link;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 use wire::websocket::CloseCode;
 
 use self::scratch::Scratch;
@@ -61,17 +60,21 @@ pub struct Driver<S, P> {
     link: Link,
     transport: Transport,
     watch: Watch,
-    /// Read, but not taken by the transport.
-    unread: Vec<u8>,
-    /// Not written, because the socket takes no more at the moment.
-    unsent: Option<Box<Outbox>>,
-    /// One for all deadlines, and armed only to fire earlier: that it fires too early costs a look.
-    timer: Option<Pin<Box<Sleep>>>,
+    kept: Option<Box<Kept>>,
     phase: Phase,
     /// The session took no more before the end of `unread`.
     is_stalled: bool,
     /// Written bytes may lie in the stream (TLS).
     is_flushed: bool,
+}
+
+/// What a connection keeps between two turns; an idle one nothing.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Read, but not taken by the transport.
+    unread: Vec<u8>,
+    /// Not written, because the socket takes no more at the moment.
+    unsent: Outbox,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,16 +129,16 @@ where
 
     /// A session on a WebSocket.
     pub fn websocket(upgraded: Upgraded<S>, session: P, link: Link, watch: Watch) -> Self {
+        let is_stalled = !upgraded.unread.is_empty();
+        let kept = Kept { unread: upgraded.unread, unsent: Outbox::default() };
         Self {
             stream: upgraded.stream,
             session,
             link,
             transport: upgraded.transport,
             watch,
-            is_stalled: !upgraded.unread.is_empty(),
-            unread: upgraded.unread,
-            unsent: None,
-            timer: None,
+            is_stalled,
+            kept: is_stalled.then(|| Box::new(kept)),
             phase: Phase::Open,
             is_flushed: true,
         }
@@ -166,7 +169,7 @@ where
         // A session that wants to be called at once, again and again, waits for the clock's next
         // step.
         let is_settled = is_due && self.session.next_deadline().is_none_or(|next| next > now);
-        // Deliveries written: if the socket was found empty and the link is, too, both will wake us,
+        // After deliveries: if the socket was found empty and the link is, too, both will wake us,
         // and another turn would find nothing.
         let has_more = has_heard && !(is_listening && self.link.poll_ready(context).is_pending());
         Ok(match has_read || has_more || has_room || is_settled || self.is_closing() {
@@ -245,7 +248,7 @@ where
             return Poll::Pending;
         }
         if self.is_stalled {
-            let unread = std::mem::take(&mut self.unread);
+            let unread = self.take_unread();
             self.feed_kept(now, unread, scratch);
             return Poll::Ready(Ok(true));
         }
@@ -269,11 +272,11 @@ where
         }
         self.transport.received(now);
         let input = input.get_mut(..bytes).unwrap_or_default();
-        if self.unread.is_empty() {
+        let mut unread = self.take_unread();
+        if unread.is_empty() {
             let taken = self.feed(now, input, scratch);
-            self.unread = input.get(taken..).unwrap_or_default().to_vec();
+            self.keep_unread(input.get(taken..).unwrap_or_default().to_vec());
         } else {
-            let mut unread = std::mem::take(&mut self.unread);
             unread.extend_from_slice(input);
             self.feed_kept(now, unread, scratch);
         }
@@ -293,11 +296,22 @@ where
 
     /// Feeds the session from `unread`, and keeps what is left of it.
     fn feed_kept(&mut self, now: Instant, mut unread: Vec<u8>, scratch: &mut Scratch) {
-        self.unread = match self.feed(now, &mut unread, scratch) {
+        let rest = match self.feed(now, &mut unread, scratch) {
             // A long frame on its way: the buffer goes on growing.
             0 => unread,
             taken => unread.get(taken..).unwrap_or_default().to_vec(),
         };
+        self.keep_unread(rest);
+    }
+
+    fn take_unread(&mut self) -> Vec<u8> {
+        self.kept.as_mut().map(|kept| std::mem::take(&mut kept.unread)).unwrap_or_default()
+    }
+
+    fn keep_unread(&mut self, unread: Vec<u8>) {
+        if !unread.is_empty() {
+            self.kept.get_or_insert_default().unread = unread;
+        }
     }
 
     /// Feeds the session, and says how much was taken.

@@ -12,6 +12,7 @@ pub mod shutdown;
 pub mod stomp;
 pub mod transport;
 pub mod websocket;
+mod wheel;
 
 pub use action::{Actions, Close};
 pub use driver::Driver;

@@ -102,10 +102,11 @@ where
             return true;
         };
         let bytes_max = self.session.message_bytes_max();
-        self.unread.extend_from_slice(input);
+        let unread = &mut self.kept.get_or_insert_default().unread;
+        unread.extend_from_slice(input);
         let (taken, has_answered) =
-            websocket.has_answered(&mut self.unread, bytes_max, &mut scratch.inflater);
-        self.unread.drain(..taken);
+            websocket.has_answered(unread, bytes_max, &mut scratch.inflater);
+        unread.drain(..taken);
         has_answered
     }
 }

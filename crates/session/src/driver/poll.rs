@@ -6,10 +6,9 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::sleep_until;
 
 use super::scratch::Scratch;
 use super::{Driver, Phase, Turn};
@@ -18,9 +17,6 @@ use crate::session::Session;
 
 /// Turns without giving way to other tasks.
 const TURNS_MAX: usize = 32;
-
-/// The clock's step.
-const TICK: Duration = Duration::from_millis(1);
 
 impl<S, P> Future for Driver<S, P>
 where
@@ -43,8 +39,10 @@ where
     P: Session + Unpin,
 {
     fn run(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<()> {
-        if let Some(unsent) = self.unsent.take() {
-            scratch.actions.outbox = *unsent;
+        if let Some(kept) = &mut self.kept
+            && !kept.unsent.is_empty()
+        {
+            scratch.actions.outbox = std::mem::take(&mut kept.unsent);
         }
         scratch.actions.outbox.set_framing(self.transport.framing());
         for _ in 0..TURNS_MAX {
@@ -74,8 +72,9 @@ where
     fn keep_unsent(&mut self, scratch: &mut Scratch) {
         let outbox = &mut scratch.actions.outbox;
         if !outbox.is_empty() {
-            self.unsent = Some(Box::new(std::mem::take(outbox)));
+            self.kept.get_or_insert_default().unsent = std::mem::take(outbox);
         }
+        self.kept.take_if(|kept| kept.unread.is_empty() && kept.unsent.is_empty());
     }
 
     /// Writes as much as the socket takes.
@@ -107,17 +106,11 @@ where
         Ok(())
     }
 
-    /// Sees to it that the task is woken at the next deadline, or earlier: a timer that is armed
-    /// for an earlier time is left alone, because deadlines move on with every byte.
+    /// Sees to it that the task is woken at the next deadline, or earlier: that it is woken too
+    /// early costs a look.
     fn arm_timer(&mut self, context: &mut Context<'_>) {
-        let Some(deadline) = self.next_deadline() else { return };
-        let deadline = deadline.max(super::now() + TICK).into();
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.is_elapsed() || timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        if timer.as_mut().poll(context).is_ready() {
-            context.waker().wake_by_ref();
+        if let Some(deadline) = self.next_deadline() {
+            self.watch.wake_at(super::now(), deadline, context);
         }
     }
 
