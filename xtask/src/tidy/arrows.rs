@@ -5,15 +5,16 @@ use super::source::Source;
 use crate::tree::File;
 
 /// Each room and the rooms that it may depend on. Source: ARCHITECTURE, "Rooms".
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("wire", &["model"]),
-    ("client", &["wire", "model"]),
+    ("tls", &[]),
+    ("client", &["tls", "wire", "model"]),
     ("broker", &["model"]),
     ("engine", &["broker", "client", "model"]),
     ("session", &["engine", "wire", "model"]),
     ("management", &["engine", "broker", "model"]),
-    ("server", &["session", "management", "engine", "broker", "client", "model"]),
+    ("server", &["session", "management", "engine", "broker", "client", "tls", "model"]),
     ("realtime", &["client", "model"]),
 ];
 
