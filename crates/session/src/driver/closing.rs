@@ -78,20 +78,22 @@ where
             Awaits::Shutdown | Awaits::PeerClose | Awaits::PeerEnd => {
                 let mut input = std::mem::take(&mut scratch.input);
                 let read = self.fill(context, &mut input);
-                let turn = match read? {
-                    Poll::Pending => Turn::Wait,
-                    Poll::Ready(0) => Turn::End,
-                    Poll::Ready(bytes) => {
+                let turn = match read {
+                    Poll::Pending => Ok(Turn::Wait),
+                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Ok(0)) => Ok(Turn::End),
+                    Poll::Ready(Ok(bytes)) => {
                         if awaits == Awaits::PeerClose
                             && self.has_answered(input.get(..bytes).unwrap_or_default(), scratch)
                         {
                             self.phase = Phase::Closing { deadline, awaits: Awaits::Nothing };
                         }
-                        Turn::Again
+                        Ok(Turn::Again)
                     }
                 };
+                // However the read went: the thread's other connections read into it, too.
                 scratch.input = input;
-                Ok(turn)
+                turn
             }
         }
     }

@@ -363,3 +363,52 @@ fn an_idle_connection_of_either_protocol_takes_less_than_a_kibibyte() {
     let amqp = size_of::<Driver<TcpStream, crate::amqp::AmqpSession>>();
     assert!(stomp < 1024 && amqp < 1024, "{stomp} {amqp}");
 }
+
+/// A peer that says `quit`, and is torn away while it is waited for.
+#[derive(Debug, Default)]
+struct Torn {
+    has_spoken: bool,
+}
+
+impl AsyncRead for Torn {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if std::mem::replace(&mut self.has_spoken, true) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        buffer.put_slice(b"quit\n");
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Torn {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A read that failed while a connection was closing took the thread's buffer along: from then on
+/// every other connection of the thread read nothing, which is an end, and was closed.
+#[tokio::test]
+async fn a_peer_torn_away_at_its_end_takes_no_other_connection_along() {
+    Driver::stream(Torn::default(), Lines::default(), link(), Shutdown::default().watch()).await;
+    let (mut peer, running) = start(Lines::default(), &Shutdown::default(), 1024);
+    peer.write_all(b"one\nquit\n").await.unwrap();
+    assert_eq!(read_to_end(peer).await, "one\nso long\n");
+    running.await.unwrap();
+}
