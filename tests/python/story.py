@@ -53,6 +53,9 @@ class Page(stomp.ConnectionListener):
         self.messages, self.receipts, self.errors = queue.Queue(), queue.Queue(), queue.Queue()
         self.ended = queue.Queue()
         self.connection = stomp.Connection12([(address, int(port))], vhost=host)
+        if "OVER_TLS" in os.environ:
+            authority = os.environ["SSL_CERT_FILE"]
+            self.connection.set_ssl(for_hosts=[(address, int(port))], ca_certs=authority)
         self.connection.set_listener("story", self)
         self.connection.connect(login, passcode, wait=True)
 

@@ -107,9 +107,15 @@ impl Broker {
         kibibytes.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
-    fn address(&self, protocol: &str) -> SocketAddr {
+    /// Where a protocol is spoken, by the name that the start prints.
+    pub(crate) fn address(&self, protocol: &str) -> SocketAddr {
         let found = self.addresses.get(protocol);
         *found.unwrap_or_else(|| panic!("no '{protocol}' among {:?}", self.addresses))
+    }
+
+    /// Its number in the system.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Asks it to stop, as a service manager does.

@@ -2,7 +2,8 @@
 //!
 //! `stories` are told by stock clients, and to a RabbitMQ too when `ORACLE_AMQP_URL` and its
 //! sisters say where one is. `refusals` speak wrongly, by hand. `program` starts and stops it.
-//! The others ask Hopwire's own clients, and what only Hopwire promises.
+//! `tls` tells some of them again over TLS. The others ask Hopwire's own clients, and what only
+//! Hopwire promises.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is test")]
 
@@ -25,4 +26,5 @@ mod refusals;
 mod stopping;
 mod stories;
 mod story;
+mod tls;
 mod websocket_bytes;

@@ -17,19 +17,20 @@ const STORY_TIME_MAX: Duration = Duration::from_secs(110);
 /// The story holds for Hopwire, and for the oracle if there is one. A second word is for the story.
 pub(crate) fn holds(story: &str) {
     let broker = Broker::start();
-    tell(story, &Addresses::of(&broker));
+    tell(story, &Addresses::of(&broker), &[]);
     if let Some(oracle) = Addresses::of_oracle() {
-        tell(story, &oracle);
+        tell(story, &oracle, &[]);
     }
 }
 
 /// The story holds for Hopwire with these settings; RabbitMQ has nothing like it.
 pub(crate) fn holds_here(story: &str, settings: &str) {
     let broker = Broker::with(settings);
-    tell(story, &Addresses::of(&broker));
+    tell(story, &Addresses::of(&broker), &[]);
 }
 
-fn tell(story: &str, addresses: &Addresses) {
+/// The story holds at these addresses, told with more variables.
+pub(crate) fn tell(story: &str, addresses: &Addresses, environment: &[(&str, &str)]) {
     let (file, words) = story.split_once(' ').unwrap_or((story, ""));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let mut process = Command::new(interpreter(&path))
@@ -40,6 +41,7 @@ fn tell(story: &str, addresses: &Addresses) {
         .env("WS_URL", &addresses.ws_url)
         .env("HTTP_URL", &addresses.http_url)
         .env("BROKER", addresses.broker)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -202,6 +202,8 @@ pub struct Peer {
     pub local: SocketAddr,
     /// As listings name it before the version is known: `AMQP 0-9-1`, `STOMP`, `Web STOMP`.
     pub protocol: &'static str,
+    /// Whether it came over TLS.
+    pub is_tls: bool,
 }
 
 impl Command {

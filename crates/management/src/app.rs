@@ -27,10 +27,18 @@ pub struct Settings {
 /// Where the node listens for one protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// In RabbitMQ's words: `amqp`, `stomp`, `http/web-stomp`, `http`.
+    /// In RabbitMQ's words: `amqp`, `stomp`, `http/web-stomp`, `http`; `amqp/ssl`, `stomp/ssl`,
+    /// `https/web-stomp`.
     pub protocol: &'static str,
     /// The address.
     pub address: SocketAddr,
+}
+
+impl Listener {
+    /// Whether connections begin with a TLS handshake.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.protocol.ends_with("/ssl") || self.protocol.starts_with("https")
+    }
 }
 
 /// What every handler can reach.

@@ -1,5 +1,6 @@
 //! Accepting connections: one task per listener, one per connection.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -17,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::connection::{Connection, Opened, Seat};
+use crate::tls;
 
 /// After a failed accept (no descriptors left, say) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -56,8 +58,13 @@ pub(crate) enum Protocol {
     WebStomp,
 }
 
-/// Accepts until the node goes down.
-pub(crate) async fn accept(listener: TcpListener, protocol: Protocol, serving: Arc<Serving>) {
+/// Accepts until the node goes down; with `tls`, connections that begin with a handshake.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    protocol: Protocol,
+    tls: Option<tls::Acceptor>,
+    serving: Arc<Serving>,
+) {
     let mut watch = serving.shutdown.watch();
     loop {
         let accepted = tokio::select! {
@@ -67,7 +74,16 @@ pub(crate) async fn accept(listener: TcpListener, protocol: Protocol, serving: A
         match accepted {
             Ok((stream, address)) => {
                 let serving = Arc::clone(&serving);
-                tokio::spawn(Connection::new(begin(stream, address, protocol, serving)));
+                // Two kinds of task, so that a plain connection's is no larger than it must be.
+                match tls.clone() {
+                    None => {
+                        tokio::spawn(Connection::new(begin(stream, address, protocol, serving)));
+                    }
+                    Some(tls) => {
+                        let begun = begin_tls(stream, tls, address, protocol, serving);
+                        tokio::spawn(Connection::new(begun));
+                    }
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again shortly");
@@ -84,14 +100,32 @@ async fn begin(
     protocol: Protocol,
     serving: Arc<Serving>,
 ) -> Option<Opened<TcpStream>> {
-    let local = stream.set_nodelay(true).and_then(|()| stream.local_addr());
-    match local {
-        Ok(local) => open(stream, Ends { address, local }, protocol, serving).await,
-        Err(error) => {
-            tracing::debug!(%address, %error, "connection lost");
-            None
-        }
-    }
+    let ends = Ends::of(&stream, address).map_err(|error| note_lost(address, &error)).ok()?;
+    open(stream, ends, protocol, serving).await
+}
+
+/// The same over TLS, the handshake first, unless the node goes down before it is done.
+async fn begin_tls(
+    stream: TcpStream,
+    tls: tls::Acceptor,
+    address: SocketAddr,
+    protocol: Protocol,
+    serving: Arc<Serving>,
+) -> Option<Opened<tls::Stream>> {
+    let ends = Ends::of(&stream, address).map_err(|error| note_lost(address, &error)).ok()?;
+    let mut watch = serving.shutdown.watch();
+    let accepted = tokio::select! {
+        biased;
+        accepted = tls.accept(stream) => accepted,
+        () = std::future::poll_fn(|context| watch.poll(context)) => return None,
+    };
+    drop(watch);
+    let stream = accepted.map_err(|error| note_lost(address, &error)).ok()?;
+    open(stream, Ends { is_tls: true, ..ends }, protocol, serving).await
+}
+
+fn note_lost(address: SocketAddr, error: &io::Error) {
+    tracing::debug!(%address, %error, "connection lost");
 }
 
 /// Both ends of a connection.
@@ -99,19 +133,27 @@ async fn begin(
 struct Ends {
     address: SocketAddr,
     local: SocketAddr,
+    is_tls: bool,
+}
+
+impl Ends {
+    fn of(stream: &TcpStream, address: SocketAddr) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { address, local: stream.local_addr()?, is_tls: false })
+    }
 }
 
 /// Opens the session, behind the upgrade if there must be one.
 async fn open<S>(
     stream: S,
-    Ends { address, local }: Ends,
+    Ends { address, local, is_tls }: Ends,
     protocol: Protocol,
     serving: Arc<Serving>,
 ) -> Option<Opened<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let connect = |protocol| serving.engine.connect(Peer { address, local, protocol });
+    let connect = |protocol| serving.engine.connect(Peer { address, local, protocol, is_tls });
     let watch = serving.shutdown.watch();
     match protocol {
         Protocol::Amqp => {

@@ -49,8 +49,10 @@ impl Banner<'_> {
             found.map(|(_, address)| reachable(*address))
         };
         text.push('\n');
-        if let Some(address) = address_of("web-stomp") {
-            let _ = writeln!(text, "  WebSocket   ws://{address}{}", self.ws_path);
+        for (protocol, scheme) in [("web-stomp", "ws"), ("web-stomps", "wss")] {
+            if let Some(address) = address_of(protocol) {
+                let _ = writeln!(text, "  WebSocket   {scheme}://{address}{}", self.ws_path);
+            }
         }
         if let Some(address) = address_of("management") {
             let _ = writeln!(text, "  Playground  {bold}http://{address}/{off}");

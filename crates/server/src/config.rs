@@ -7,6 +7,7 @@ mod key;
 mod keys;
 mod parse;
 mod settings;
+mod tls;
 mod value;
 
 pub(crate) use convert::ConvertError;
@@ -14,4 +15,7 @@ pub(crate) use key::{ConfigError, Origin, apply_all, from_environment};
 #[cfg(test)]
 pub(crate) use parse::parse;
 pub(crate) use parse::{Entry, read_file};
-pub(crate) use settings::{Endpoint, Settings};
+pub(crate) use settings::{Endpoint, Listeners, Settings};
+pub(crate) use tls::Tls;
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsVersion;

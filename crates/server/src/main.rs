@@ -9,6 +9,7 @@ mod doctor;
 mod listener;
 mod logging;
 mod node;
+mod tls;
 
 use std::process::ExitCode;
 use std::time::Instant;

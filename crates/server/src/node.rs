@@ -16,8 +16,9 @@ use tokio::task::JoinHandle;
 use crate::accept::{Protocol, Serving, accept};
 use crate::arguments::Serve;
 use crate::banner::Banner;
-use crate::config::{ConvertError, Endpoint, Settings};
+use crate::config::{ConvertError, Listeners, Settings};
 use crate::listener::{ListenError, listen, shortened_backlog};
+use crate::tls::{Acceptor, Wanted};
 
 /// How long connections may take to end when the node goes down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,10 +43,26 @@ pub(crate) enum StartError {
     System(#[from] std::io::Error),
 }
 
+/// What may be listened for.
+struct Service<'a> {
+    /// As the start prints it.
+    name: &'static str,
+    /// As listings show it.
+    label: &'static str,
+    /// What to change if its port is taken.
+    key: &'static str,
+    /// What is spoken; management if nothing.
+    protocol: Option<Protocol>,
+    listeners: &'a Listeners,
+    tls: Option<Wanted<'a>>,
+}
+
 /// A listener that is bound.
 struct Bound {
     name: &'static str,
     label: &'static str,
+    protocol: Option<Protocol>,
+    tls: Option<Acceptor>,
     address: SocketAddr,
     listener: TcpListener,
 }
@@ -109,22 +126,65 @@ pub(crate) async fn run(
     Ok(())
 }
 
-fn bind_all(settings: &Settings) -> Result<Vec<Bound>, ListenError> {
-    let web = &settings.web_stomp_listeners;
-    let wanted: [(&str, &str, &str, Vec<Endpoint>); 4] = [
-        ("amqp", "amqp", "listeners.tcp.default", settings.amqp_listeners.endpoints()),
-        ("stomp", "stomp", "stomp.listeners.tcp.default", settings.stomp_listeners.endpoints()),
-        ("web-stomp", "http/web-stomp", "web_stomp.tcp.port", web.endpoints()),
-        ("management", "http", "management.tcp.port", settings.management_listeners.endpoints()),
-    ];
+/// Every service, plain and over TLS, with the key that names its listener.
+fn services(settings: &Settings) -> [Service<'_>; 7] {
+    let plain = |name, label, key, protocol, listeners| Service {
+        name,
+        label,
+        key,
+        protocol,
+        listeners,
+        tls: None,
+    };
+    let tls = |name, label, key, protocol, listeners, (prefix, options)| {
+        let handshake_timeout = settings.tls_handshake_timeout;
+        let tls = Wanted { listener_key: key, prefix, options, handshake_timeout };
+        Service { name, label, key, protocol, listeners, tls: Some(tls) }
+    };
+    let (amqp, stomp) = (Some(Protocol::Amqp), Some(Protocol::Stomp));
+    let web = Some(Protocol::WebStomp);
+    let (core, own) = (("ssl_options", &settings.tls), ("web_stomp.ssl", &settings.web_stomp_tls));
+    let s = settings;
+    [
+        plain("amqp", "amqp", "listeners.tcp.default", amqp, &s.amqp_listeners),
+        plain("stomp", "stomp", "stomp.listeners.tcp.default", stomp, &s.stomp_listeners),
+        plain("web-stomp", "http/web-stomp", "web_stomp.tcp.port", web, &s.web_stomp_listeners),
+        plain("management", "http", "management.tcp.port", None, &s.management_listeners),
+        tls("amqps", "amqp/ssl", "listeners.ssl.default", amqp, &s.amqp_tls_listeners, core),
+        tls(
+            "stomps",
+            "stomp/ssl",
+            "stomp.listeners.ssl.default",
+            stomp,
+            &s.stomp_tls_listeners,
+            core,
+        ),
+        tls(
+            "web-stomps",
+            "https/web-stomp",
+            "web_stomp.ssl.port",
+            web,
+            &s.web_stomp_tls_listeners,
+            own,
+        ),
+    ]
+}
+
+fn bind_all(settings: &Settings) -> Result<Vec<Bound>, StartError> {
     let mut bound = Vec::new();
-    for (name, label, key, endpoints) in wanted {
-        let backlog = if name == "stomp" { settings.stomp_backlog } else { settings.backlog };
+    for Service { name, label, key, protocol, listeners, tls } in services(settings) {
+        let is_stomp = protocol == Some(Protocol::Stomp);
+        let backlog = if is_stomp { settings.stomp_backlog } else { settings.backlog };
+        let endpoints = listeners.endpoints();
+        let tls = match tls {
+            Some(wanted) if !endpoints.is_empty() => Some(Acceptor::new(wanted)?),
+            _ => None,
+        };
         for endpoint in endpoints {
             let listener = listen(name, key, endpoint, backlog)?;
             let wanted = SocketAddr::new(endpoint.ip, endpoint.port);
             let address = listener.local_addr().unwrap_or(wanted);
-            bound.push(Bound { name, label, address, listener });
+            bound.push(Bound { name, label, protocol, tls: tls.clone(), address, listener });
         }
     }
     Ok(bound)
@@ -141,30 +201,25 @@ fn serve_all(
         .map(|bound| management::Listener { protocol: bound.label, address: bound.address })
         .collect();
     let mut tasks = Vec::new();
-    for Bound { name, listener, .. } in bound {
-        let protocol = match name {
-            "amqp" => Protocol::Amqp,
-            "stomp" => Protocol::Stomp,
-            "web-stomp" => Protocol::WebStomp,
-            _ => {
-                let settings = management::Settings {
-                    node_name: settings.node_name.clone(),
-                    version: env!("CARGO_PKG_VERSION"),
-                    listeners: listeners.clone(),
-                    started,
-                };
-                let mut watch = serving.shutdown.watch();
-                let stop = std::future::poll_fn(move |context| watch.poll(context));
-                let served = management::serve(listener, engine.clone(), settings, stop);
-                tasks.push(tokio::spawn(async move {
-                    if let Err(error) = served.await {
-                        tracing::error!(%error, "the management listener ended");
-                    }
-                }));
-                continue;
-            }
+    for Bound { protocol, tls, listener, .. } in bound {
+        if let Some(protocol) = protocol {
+            tasks.push(tokio::spawn(accept(listener, protocol, tls, Arc::clone(serving))));
+            continue;
+        }
+        let settings = management::Settings {
+            node_name: settings.node_name.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            listeners: listeners.clone(),
+            started,
         };
-        tasks.push(tokio::spawn(accept(listener, protocol, Arc::clone(serving))));
+        let mut watch = serving.shutdown.watch();
+        let stop = std::future::poll_fn(move |context| watch.poll(context));
+        let served = management::serve(listener, engine.clone(), settings, stop);
+        tasks.push(tokio::spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the management listener ended");
+            }
+        }));
     }
     tasks
 }

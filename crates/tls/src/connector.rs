@@ -11,13 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::stream::{ClientStream, Stream};
 
-/// Whom to believe.
-#[derive(Clone, Debug)]
-pub enum Trust {
-    /// Servers with a certificate from one of these authorities.
-    Authorities(RootCertStore),
-}
-
 /// Opens connections. A clone shares everything.
 #[derive(Clone, Debug)]
 pub struct Connector {
@@ -25,13 +18,12 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Believes whom it is told to.
+    /// Believes servers with a certificate from one of these authorities.
     ///
     /// # Errors
     ///
     /// What rustls says about its own settings.
-    pub fn new(trust: Trust) -> Result<Self, String> {
-        let Trust::Authorities(roots) = trust;
+    pub fn new(roots: RootCertStore) -> Result<Self, String> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?

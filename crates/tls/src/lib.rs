@@ -14,7 +14,7 @@ mod stream;
 mod testing;
 
 pub use acceptor::{Acceptor, ClientCertificates, ServerSettings, Version};
-pub use connector::{Connector, Trust};
+pub use connector::Connector;
 pub use credentials::{Credentials, FileError, Role, read_authorities};
 pub use side::Side;
 pub use stream::{ClientStream, ServerStream, Stream, WRITE_BYTES_MAX};

@@ -9,7 +9,7 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("wire", &["model"]),
     ("tls", &[]),
-    ("client", &["tls", "wire", "model"]),
+    ("client", &["wire", "model"]),
     ("broker", &["model"]),
     ("engine", &["broker", "client", "model"]),
     ("session", &["engine", "wire", "model"]),

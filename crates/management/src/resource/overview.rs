@@ -180,7 +180,7 @@ fn listeners(app: &App) -> Value {
             "protocol": listener.protocol,
             "ip_address": listener.address.ip().to_string(),
             "port": listener.address.port(),
-            "tls": false,
+            "tls": listener.is_tls(),
             "socket_opts": {"backlog": 4096, "nodelay": true},
         })
     });

@@ -20,8 +20,15 @@ pub(crate) struct ConvertError {
     reason: String,
 }
 
+impl ConvertError {
+    /// What is wrong with the value of `key`.
+    pub(crate) fn new(key: impl Into<String>, reason: impl ToString) -> Self {
+        Self { key: key.into(), reason: reason.to_string() }
+    }
+}
+
 fn failed(key: impl Into<String>, reason: impl ToString) -> ConvertError {
-    ConvertError { key: key.into(), reason: reason.to_string() }
+    ConvertError::new(key, reason)
 }
 
 impl Settings {

@@ -4,7 +4,8 @@ use broker::stream::Overflow;
 use model::RuleEffect;
 
 use super::key::Key;
-use super::settings::{Listeners, Rule, Secret, SeedUser, Settings};
+use super::settings::{Endpoint, Listeners, Rule, Secret, SeedUser, Settings};
+use super::tls::{self, Tls};
 use super::value::{boolean, bound, bytes, endpoint, integer, ip, milliseconds, port};
 
 type Applied = Result<(), String>;
@@ -18,6 +19,26 @@ macro_rules! keys {
 pub(super) const KEYS: &[Key] = keys! {
     "listeners.tcp" => |s, _, v| off(&mut s.amqp_listeners, v)?;
     "listeners.tcp.$name" => |s, name, v| listen(&mut s.amqp_listeners, name, v)?;
+    "listeners.ssl" => |s, _, v| off(&mut s.amqp_tls_listeners, v)?;
+    "listeners.ssl.$name" => |s, name, v| listen(&mut s.amqp_tls_listeners, name, v)?;
+    "ssl_options" => |s, _, v| match v {
+        "none" => s.tls = Tls::default(),
+        _ => return Err(format!("found '{v}', wanted 'none'")),
+    };
+    "ssl_options.cacertfile" => |s, _, v| s.tls.authorities = Some(v.into());
+    "ssl_options.certfile" => |s, _, v| s.tls.certificate = Some(v.into());
+    "ssl_options.keyfile" => |s, _, v| s.tls.key = Some(v.into());
+    "ssl_options.verify" => |s, _, v| s.tls.is_verifying = tls::verify(v)?;
+    "ssl_options.fail_if_no_peer_cert" => |s, _, v| {
+        s.tls.is_certificate_required = boolean(v)?
+    };
+    "ssl_options.versions.$n" => |s, n, v| {
+        s.tls.versions.insert(n.to_owned(), tls::version(v)?)
+    };
+    "ssl_options.crl_check" => |_s, _, v| tls::no_revocation(v)?;
+    "ssl_options.ciphers.$n" => |s, n, _v| idle(s, &format!("ssl_options.ciphers.{n}"));
+    "ssl_options.$option" => |s, option, _v| tls::other(s, "ssl_options", option)?;
+    "ssl_handshake_timeout" => |s, _, v| s.tls_handshake_timeout = milliseconds(v)?;
     "heartbeat" => |s, _, v| s.heartbeat_seconds = integer(v)?;
     "frame_max" => |s, _, v| s.frame_bytes_max = integer(v)?;
     "channel_max" => |s, _, v| s.channel_max = integer(v)?;
@@ -66,6 +87,8 @@ pub(super) const KEYS: &[Key] = keys! {
 
     "stomp.listeners.tcp" => |s, _, v| off(&mut s.stomp_listeners, v)?;
     "stomp.listeners.tcp.$name" => |s, name, v| listen(&mut s.stomp_listeners, name, v)?;
+    "stomp.listeners.ssl" => |s, _, v| off(&mut s.stomp_tls_listeners, v)?;
+    "stomp.listeners.ssl.$name" => |s, name, v| listen(&mut s.stomp_tls_listeners, name, v)?;
     "stomp.default_user" => |s, _, v| s.stomp.default_user = v.to_owned();
     "stomp.default_pass" => |s, _, v| s.stomp.default_password = Secret(plain(v)?);
     "stomp.default_vhost" => |s, _, v| s.stomp.default_vhost = v.to_owned();
@@ -86,6 +109,25 @@ pub(super) const KEYS: &[Key] = keys! {
     // Not RabbitMQ's, but what tutorials write.
     "web_stomp.listeners.http.default" => |s, _, v| one_listener(&mut s.web_stomp_listeners, v)?;
     "web_stomp.listeners.ws.default" => |s, _, v| one_listener(&mut s.web_stomp_listeners, v)?;
+    "web_stomp.ssl.port" => |s, _, v| {
+        switched_on(&mut s.web_stomp_tls_listeners).port = port(v)?
+    };
+    "web_stomp.ssl.ip" => |s, _, v| switched_on(&mut s.web_stomp_tls_listeners).ip = ip(v)?;
+    "web_stomp.ssl.listener" => |s, _, v| one_listener(&mut s.web_stomp_tls_listeners, v)?;
+    "web_stomp.ssl.cacertfile" => |s, _, v| s.web_stomp_tls.authorities = Some(v.into());
+    "web_stomp.ssl.certfile" => |s, _, v| s.web_stomp_tls.certificate = Some(v.into());
+    "web_stomp.ssl.keyfile" => |s, _, v| s.web_stomp_tls.key = Some(v.into());
+    // Ours: RabbitMQ has these two in its advanced configuration only.
+    "web_stomp.ssl.verify" => |s, _, v| s.web_stomp_tls.is_verifying = tls::verify(v)?;
+    "web_stomp.ssl.fail_if_no_peer_cert" => |s, _, v| {
+        s.web_stomp_tls.is_certificate_required = boolean(v)?
+    };
+    "web_stomp.ssl.versions.$n" => |s, n, v| {
+        s.web_stomp_tls.versions.insert(n.to_owned(), tls::version(v)?)
+    };
+    "web_stomp.ssl.crl_check" => |_s, _, v| tls::no_revocation(v)?;
+    "web_stomp.ssl.ciphers.$n" => |s, n, _v| idle(s, &format!("web_stomp.ssl.ciphers.{n}"));
+    "web_stomp.ssl.$option" => |s, option, _v| tls::other(s, "web_stomp.ssl", option)?;
     "web_stomp.ws_path" => |s, _, v| s.web_stomp.path = ws_path(v)?;
     "web_stomp.ws_frame" => |s, _, v| s.web_stomp.is_binary = match v {
         "text" => false,
@@ -167,6 +209,12 @@ fn one_listener(listeners: &mut Listeners, value: &str) -> Applied {
         listeners.default = endpoint(value)?;
     }
     Ok(())
+}
+
+/// For a protocol that is served once it is told where.
+fn switched_on(listeners: &mut Listeners) -> &mut Endpoint {
+    listeners.is_off = false;
+    &mut listeners.default
 }
 
 fn seed<'a>(settings: &'a mut Settings, name: &str) -> &'a mut SeedUser {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use broker::stream::Overflow;
 use model::{Permission, RuleEffect};
 
+use super::tls::Tls;
 use super::value::ALL_INTERFACES;
 
 /// Connections that wait to be accepted: as many as come back at once after a restart, not
@@ -37,6 +38,11 @@ impl Listeners {
     fn on(port: u16) -> Self {
         let default = Endpoint { ip: ALL_INTERFACES, port };
         Self { default, named: BTreeMap::new(), is_off: false }
+    }
+
+    /// Not served until a listener is named; `port` is for those who name an address alone.
+    fn off(port: u16) -> Self {
+        Self { is_off: true, ..Self::on(port) }
     }
 
     /// Where to listen: each place once, however often it was given.
@@ -102,6 +108,18 @@ pub(crate) struct Settings {
     pub(crate) web_stomp_listeners: Listeners,
     /// Management.
     pub(crate) management_listeners: Listeners,
+    /// AMQP 0-9-1 over TLS.
+    pub(crate) amqp_tls_listeners: Listeners,
+    /// STOMP over TLS.
+    pub(crate) stomp_tls_listeners: Listeners,
+    /// STOMP over WebSocket over TLS.
+    pub(crate) web_stomp_tls_listeners: Listeners,
+    /// `ssl_options.*`: of AMQP and STOMP.
+    pub(crate) tls: Tls,
+    /// `web_stomp.ssl.*`.
+    pub(crate) web_stomp_tls: Tls,
+    /// From accept to the end of a TLS handshake.
+    pub(crate) tls_handshake_timeout: Duration,
     /// The heart-beat offered to AMQP clients, in seconds; 0 offers none.
     pub(crate) heartbeat_seconds: u16,
     /// The largest AMQP frame, in bytes.
@@ -234,6 +252,12 @@ impl Default for Settings {
             stomp_listeners: Listeners::on(61613),
             web_stomp_listeners: Listeners::on(15674),
             management_listeners: Listeners::on(15672),
+            amqp_tls_listeners: Listeners::off(5671),
+            stomp_tls_listeners: Listeners::off(61614),
+            web_stomp_tls_listeners: Listeners::off(15673),
+            tls: Tls::default(),
+            web_stomp_tls: Tls::default(),
+            tls_handshake_timeout: Duration::from_secs(5),
             heartbeat_seconds: 60,
             frame_bytes_max: 131_072,
             channel_max: 2047,

@@ -19,7 +19,7 @@ use crate::shutdown::Shutdown;
 /// The end of a link that leads nowhere: its commands are answered, and nobody publishes.
 fn link() -> Link {
     let address = ([127, 0, 0, 1], 1).into();
-    let peer = engine::Peer { address, local: address, protocol: "test" };
+    let peer = engine::Peer { address, local: address, protocol: "test", is_tls: false };
     engine::Engine::embedded(broker::Broker::new(broker::Settings::default())).connect(peer)
 }
 

@@ -130,7 +130,7 @@ async fn bytes_survive_any_chopping_in_both_versions_and_directions() {
 #[tokio::test]
 async fn both_ends_of_this_room_understand_each_other() {
     let pair = Pair::new("own-client");
-    let connector = crate::Connector::new(crate::Trust::Authorities(pair.authority.roots()));
+    let connector = crate::Connector::new(pair.authority.roots());
     let (connector, acceptor) = (connector.unwrap(), pair.acceptor());
     let (here, there) = duplex(PIPE_BYTES);
     let (server, client) =

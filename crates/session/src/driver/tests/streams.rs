@@ -25,7 +25,7 @@ impl Subscriber {
     async fn start(headers: &str) -> Self {
         let broker = Broker::new(broker::Settings::default());
         let address = ([127, 0, 0, 1], 1).into();
-        let peer = engine::Peer { address, local: address, protocol: "STOMP" };
+        let peer = engine::Peer { address, local: address, protocol: "STOMP", is_tls: false };
         let link = engine::Engine::embedded(Arc::clone(&broker)).connect(peer);
         let session = StompSession::new(Arc::new(StompSettings::default()), Carrier::Tcp, now());
         let (ours, mut peer) = duplex(1000);

@@ -66,7 +66,12 @@ impl Peer {
         let counted = Counted { stream: ours, counts: Arc::clone(&counts) };
         let session = StompSession::new(Arc::new(Settings::default()), Carrier::Tcp, now());
         let address = ([127, 0, 0, 1], 1).into();
-        let link = engine.connect(engine::Peer { address, local: address, protocol: "STOMP" });
+        let link = engine.connect(engine::Peer {
+            address,
+            local: address,
+            protocol: "STOMP",
+            is_tls: false,
+        });
         tokio::spawn(Driver::stream(counted, session, link, shutdown.watch()));
         let mut peer = Self { stream, counts };
         peer.say("CONNECT\naccept-version:1.2\nhost:/\nlogin:guest\npasscode:guest\n\n\0").await;
