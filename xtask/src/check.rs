@@ -10,7 +10,10 @@ pub(crate) fn check() -> Outcome {
         report::step("rustfmt", || {
             run(&mut cargo(&["fmt", "--all", "--check"]), "cargo fmt --all")
         }),
-        report::step("clippy, warnings as errors", clippy),
+        report::step("clippy, warnings as errors", || clippy(&["--workspace"])),
+        report::step("clippy, no features", || {
+            clippy(&["--package", "hopwire", "--no-default-features"])
+        }),
         tidy::tidy(),
     ];
     let mut failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
@@ -23,7 +26,8 @@ pub(crate) fn check() -> Outcome {
     Err(last)
 }
 
-fn clippy() -> Outcome {
-    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+fn clippy(which: &[&str]) -> Outcome {
+    let every = ["--all-targets", "--", "-D", "warnings"];
+    let arguments = [&["clippy"], which, &every].concat();
     run(&mut cargo(&arguments), "mend what clippy names; bend a rule only by #[expect(…, reason)]")
 }

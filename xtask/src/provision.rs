@@ -8,9 +8,10 @@ use crate::pages::Package;
 use crate::report;
 
 /// Debian packages that the stories speak with, are compared with, or are counted by.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "amqp-tools",
     "chromium",
+    "openssl",
     "php-amqplib",
     "php-bcmath",
     "php-cli",
