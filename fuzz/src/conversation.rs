@@ -203,5 +203,5 @@ pub fn broker() -> Arc<Broker> {
 /// A peer on this machine, so that guest may log in.
 pub fn peer() -> Peer {
     let address = ([127, 0, 0, 1], 1).into();
-    Peer { address, local: address, protocol: "fuzz" }
+    Peer { address, local: address, protocol: "fuzz", is_tls: false }
 }

@@ -73,5 +73,5 @@ impl Node {
 
 fn address(protocol: &'static str) -> engine::Peer {
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    engine::Peer { address: local, local, protocol }
+    engine::Peer { address: local, local, protocol, is_tls: false }
 }

@@ -20,7 +20,8 @@ static CODEC: PropertyCodec = PropertyCodec {
 fn link() -> crate::Link {
     let engine = Engine::embedded(Broker::new(broker::Settings::default()));
     let address = ([127, 0, 0, 1], 1).into();
-    let mut link = engine.connect(Peer { address, local: address, protocol: "test" });
+    let mut link =
+        engine.connect(Peer { address, local: address, protocol: "test", is_tls: false });
     let login = Login {
         user: UserName::parse("guest").unwrap(),
         password: Password(b"guest"[..].into()),

@@ -276,30 +276,8 @@ impl Default for Settings {
             loopback_users: [on("guest")].into(),
             user_rules: BTreeMap::new(),
             tag_rules: BTreeMap::new(),
-            stomp: Stomp {
-                default_user: guest(),
-                default_password: Secret(guest()),
-                default_vhost: "/".into(),
-                default_topic_exchange: "amq.topic".into(),
-                is_nack_requeued: true,
-                is_connect_implicit: false,
-                login_timeout: Duration::from_secs(10),
-                is_server_hidden: false,
-                frame_bytes_max: 4 << 20,
-                frame_bytes_max_before_login: 64 << 10,
-            },
-            web_stomp: WebStomp {
-                path: "/ws".into(),
-                is_binary: false,
-                is_compressing: true,
-                compress_above_bytes: 1024,
-                idle_timeout: Duration::from_secs(60),
-                request_timeout: Duration::from_secs(10),
-                frame_bytes_max: None,
-                allow_origins: BTreeMap::new(),
-                connection_max: None,
-                is_http_auth: false,
-            },
+            stomp: Stomp::default(),
+            web_stomp: WebStomp::default(),
             stream: Stream {
                 messages_max: 16_384,
                 bytes_max: 64 << 20,
@@ -309,6 +287,40 @@ impl Default for Settings {
             },
             node_name: format!("rabbit@{}", host_name()),
             idle_keys: Vec::new(),
+        }
+    }
+}
+
+impl Default for Stomp {
+    fn default() -> Self {
+        Self {
+            default_user: "guest".to_owned(),
+            default_password: Secret("guest".to_owned()),
+            default_vhost: "/".into(),
+            default_topic_exchange: "amq.topic".into(),
+            is_nack_requeued: true,
+            is_connect_implicit: false,
+            login_timeout: Duration::from_secs(10),
+            is_server_hidden: false,
+            frame_bytes_max: 4 << 20,
+            frame_bytes_max_before_login: 64 << 10,
+        }
+    }
+}
+
+impl Default for WebStomp {
+    fn default() -> Self {
+        Self {
+            path: "/ws".into(),
+            is_binary: false,
+            is_compressing: true,
+            compress_above_bytes: 1024,
+            idle_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(10),
+            frame_bytes_max: None,
+            allow_origins: BTreeMap::new(),
+            connection_max: None,
+            is_http_auth: false,
         }
     }
 }
