@@ -16,6 +16,7 @@ mod routing;
 mod sample;
 pub mod settings;
 pub mod stats;
+pub mod store;
 pub mod stream;
 mod timers;
 pub mod turn;
