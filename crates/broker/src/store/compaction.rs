@@ -9,13 +9,13 @@
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::error::{DiskError, ReadError};
+use super::error::DiskError;
 use super::index::Entry;
 use super::log::Log;
 use super::operation::Operation;
 use super::reader::{self, Wanted};
 use super::seal::read_seal_entries;
-use super::segment::{Header, Identity, file_name, read_header, read_seal};
+use super::segment::{HEADER_BYTES, Header, read_header, read_seal};
 
 /// A step copies this many bytes, so that publishers wait for no more than that.
 const STEP_BYTES: u64 = 1 << 20;
@@ -40,7 +40,7 @@ impl Log {
         if self.copying.is_none() {
             let worn = self.index.lock().segments.most_worn();
             let Some(segment) = worn else { return Ok(false) };
-            match self.entries_of(segment)? {
+            match self.entries_of(segment) {
                 Some(entries) => self.copying = Some(Copying { segment, entries }),
                 None => self.index.lock().segments.set_damaged(segment),
             }
@@ -49,15 +49,31 @@ impl Log {
         Ok(true)
     }
 
+    /// Copies all of these messages forward; they lie in one segment, ascend, and can be read.
+    pub(super) fn copy_out(
+        &mut self,
+        segment: u32,
+        mut entries: Vec<Entry>,
+    ) -> Result<(), DiskError> {
+        entries.reverse();
+        self.copying = Some(Copying { segment, entries });
+        while self.copying.is_some() {
+            self.copy_some()?;
+        }
+        Ok(())
+    }
+
     /// The messages in a sealed segment, the last first; `None` if its seal cannot be read.
-    fn entries_of(&self, segment: u32) -> Result<Option<Vec<Entry>>, DiskError> {
-        let file = self.index.lock().segments.get(segment).map(|it| Arc::clone(&it.file));
-        let Some(file) = file else { return Ok(None) };
-        let mut header = [0; 24];
-        let failed = |source| DiskError::new("read", file_name(segment), source);
-        file.read_at(0, &mut header).map_err(failed)?;
-        let Ok(Header::Ours(identity)) = read_header(&header, segment) else { return Ok(None) };
-        Ok(read_entries(&*file, identity))
+    fn entries_of(&self, segment: u32) -> Option<Vec<Entry>> {
+        let file = self.index.lock().segments.get(segment).map(|it| Arc::clone(&it.file))?;
+        let mut header = [0; HEADER_BYTES];
+        file.read_at(0, &mut header).ok()?;
+        let Ok(Header::Ours(identity)) = read_header(&header, segment) else { return None };
+        let seal = read_seal(&*file, identity).ok()?;
+        let entries = read_seal_entries(&seal.payload, segment);
+        let mut entries: Vec<Entry> = entries.collect::<Result<_, _>>().ok()?;
+        entries.reverse();
+        Some(entries)
     }
 
     /// Copies a step's worth of the segment that is being copied.
@@ -86,11 +102,11 @@ impl Log {
                 self.counts.appended_bytes = appended;
                 self.flush()?;
             }
-            Ok(_) | Err(ReadError::Damaged(_)) => {
+            // A file that cannot be read stays as it is; what can be written still is.
+            Ok(_) | Err(_) => {
                 self.index.lock().segments.set_damaged(copying.segment);
                 return Ok(());
             }
-            Err(ReadError::Disk(error)) => return Err(error),
         }
         if !copying.entries.is_empty() {
             self.copying = Some(copying);
@@ -127,12 +143,4 @@ impl Log {
         }
         wanted
     }
-}
-
-fn read_entries(file: &dyn super::disk::DiskFile, identity: Identity) -> Option<Vec<Entry>> {
-    let seal = read_seal(file, identity).ok()?;
-    let entries = read_seal_entries(&seal.payload, identity.number);
-    let mut entries: Vec<Entry> = entries.collect::<Result<_, _>>().ok()?;
-    entries.reverse();
-    Some(entries)
 }

@@ -58,14 +58,3 @@ pub enum OpenError {
         found: u32,
     },
 }
-
-/// Why a message cannot be read back.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The disk failed.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// Its bytes are not what was written.
-    #[error(transparent)]
-    Damaged(#[from] Damage),
-}

@@ -18,6 +18,8 @@
 //! log         append, sync: the writer's steps
 //! compaction  dead segments go, worn ones are copied forward
 //! recovery    from files to a log
+//! check       every byte looked at
+//! repair      what can be kept of damaged files
 //! intake      where callers leave batches
 //! writer      the thread that takes them
 //! ```
@@ -40,6 +42,7 @@
 //! will live beside it, in `definitions`, in a database of their own.
 
 mod batch;
+mod check;
 mod checkpoint;
 mod compaction;
 #[cfg(test)]
@@ -54,18 +57,22 @@ mod operation;
 mod reader;
 mod record;
 mod recovery;
+mod repair;
 mod scan;
 mod seal;
 mod segment;
 mod settings;
 #[expect(clippy::module_inception, reason = "the room and its main noun share the name")]
 mod store;
+#[cfg(test)]
+mod tests;
 mod varint;
 mod version;
 mod writer;
 
 pub use batch::{Batch, TooLarge};
-pub use error::{Damage, DiskError, OpenError, ReadError};
+pub use check::{Checkup, check};
+pub use error::{Damage, DiskError, OpenError};
 pub use index::QueueTotals;
 pub use intake::{Failure, Refused, Ticket, Waiter};
 pub use lock::{DirectoryLock, LockError};
@@ -74,6 +81,7 @@ pub use operation::{Place, QueueId, SequenceRange};
 pub use reader::{Page, StoredMessage};
 pub use record::PAYLOAD_BYTES_MAX;
 pub use recovery::{Cut, Report};
+pub use repair::{Repaired, repair};
 pub use settings::Settings;
 pub use store::{Head, PageLimit, Store, Usage};
 pub use version::FORMAT_VERSION;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::disk::DiskFile;
-use super::error::{Damage, DiskError, ReadError};
+use super::error::{Damage, DiskError};
 use super::index::{Entry, Location};
 use super::operation::{Operation, Place};
 use super::record::{Kind, Record};
@@ -44,7 +44,7 @@ pub(super) struct Wanted {
 }
 
 /// Reads messages; they come in the order in which they are wanted.
-pub(super) fn read(wanted: &[Wanted]) -> Result<Page, ReadError> {
+pub(super) fn read(wanted: &[Wanted]) -> Result<Page, DiskError> {
     let mut messages: Vec<Option<Result<Vec<u8>, Malformed>>> = Vec::new();
     messages.resize_with(wanted.len(), || None);
     let mut order: Vec<(Location, usize)> =

@@ -19,8 +19,8 @@ use super::operation::{Operation, QueueId};
 use super::scan::{End, Scanned, next_write, scan, was_synced, written_from};
 use super::seal::read_seal_entries;
 use super::segment::{
-    Header, Identity, OpenSegment, SealError, file_name, number_of, read_birth, read_header,
-    read_seal,
+    HEADER_BYTES, Header, Identity, OpenSegment, SealError, file_name, number_of, read_birth,
+    read_header, read_seal,
 };
 use super::varint::Malformed;
 
@@ -200,7 +200,7 @@ fn judge(tail: &Tail, end: End) -> Result<Option<Cut>, Damage> {
 }
 
 /// The segments of which records say that nothing in them matters.
-fn dropped(records: &[Scanned]) -> BTreeSet<u32> {
+pub(super) fn dropped(records: &[Scanned]) -> BTreeSet<u32> {
     let dropped = records.iter().filter_map(|it| match it.operation {
         Operation::Dropped { segment } => Some(segment),
         _ => None,
@@ -223,7 +223,7 @@ fn load(
         }
         opened => opened.map_err(failed)?,
     };
-    let mut header = [0; 24];
+    let mut header = [0; HEADER_BYTES];
     if file.bytes().map_err(failed)? >= header.len() as u64 {
         file.read_at(0, &mut header).map_err(failed)?;
     }

@@ -70,6 +70,31 @@ pub(super) fn scan(
     }
 }
 
+/// Reads records as [`scan`] does, and goes on behind damage with the next write; tells of each.
+///
+/// What was torn before it was synced ends it, as it ends recovery.
+pub(super) fn scan_past_damage(
+    bytes: &[u8],
+    from: usize,
+    identity: Identity,
+    records: &mut Vec<Scanned>,
+    mut damaged: impl FnMut(usize, Malformed),
+) -> End {
+    let mut from = from;
+    loop {
+        let end = scan(bytes, from, identity, records);
+        let End::Broken(at, what) = end else { return end };
+        if !was_synced(bytes, at, identity) {
+            return end;
+        }
+        damaged(at, what);
+        match next_write(bytes, at + 1, identity.number, Some(identity.salt)) {
+            Some(write) => from = write.offset as usize,
+            None => return end,
+        }
+    }
+}
+
 /// The first write that begins at or behind `from`.
 ///
 /// Without a salt any will do: for segments whose header cannot be read.

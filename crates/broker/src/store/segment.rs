@@ -36,7 +36,7 @@ use super::varint::{Malformed, u32_at};
 use super::version::{FORMAT_VERSION, MAGIC};
 
 /// Bytes before the first record.
-const HEADER_BYTES: usize = 24;
+pub(super) const HEADER_BYTES: usize = 24;
 /// Bytes behind the last record.
 const FOOTER_BYTES: usize = 16;
 /// What every Write begins with.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::batch::Batch;
 use super::disk::Disk;
-use super::error::{DiskError, OpenError, ReadError};
+use super::error::{DiskError, OpenError};
 use super::index::{Entry, Index, QueueTotals};
 use super::intake::{Failure, Intake, Refused, Ticket, Waiter};
 use super::log::Counts;
@@ -127,8 +127,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if the disk fails.
-    pub fn page(&self, queue: QueueId, from: u64, limit: PageLimit) -> Result<Page, ReadError> {
+    /// [`DiskError`] if the disk fails.
+    pub fn page(&self, queue: QueueId, from: u64, limit: PageLimit) -> Result<Page, DiskError> {
         let index = self.index.lock();
         let mut entries = index.entries(queue, from, limit.messages);
         let mut bytes = 0;
@@ -147,8 +147,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] if the disk fails.
-    pub fn read(&self, queue: QueueId, sequences: &[u64]) -> Result<Page, ReadError> {
+    /// [`DiskError`] if the disk fails.
+    pub fn read(&self, queue: QueueId, sequences: &[u64]) -> Result<Page, DiskError> {
         let index = self.index.lock();
         let entries = sequences.iter().filter_map(|sequence| index.entry(queue, *sequence));
         let wanted = wanted(&index, entries);
