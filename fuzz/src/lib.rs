@@ -4,9 +4,11 @@ mod amqp;
 mod amqp_method;
 mod conversation;
 mod stomp;
+mod store;
 mod websocket;
 
 pub use amqp::{AMQP_FRAME_BYTES_MAX, AmqpPiece, AmqpStart};
 pub use conversation::{Conversation, broker, peer};
 pub use stomp::{STOMP_PRELUDE, StompPiece, StompReader};
+pub use store::{StoreSegment, claim_opens_alike, store_files, store_settings};
 pub use websocket::{Form, UPGRADE_REQUEST, WebSocketPiece};

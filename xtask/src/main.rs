@@ -5,6 +5,7 @@ mod broker;
 mod check;
 mod command;
 mod counts;
+mod crash;
 mod failure;
 mod fuzz;
 mod oracle;
@@ -35,6 +36,8 @@ cargo xtask <task>
   counts           instructions of the message paths, held against bench/counts.tsv
   counts --write   move the bounds to what is found, on purpose
   bench [args]     measure, beside a floor, NATS, RabbitMQ and Mosquitto (--help says how)
+  crash --minutes <n>
+                   random histories of the store, crashed everywhere, for so long
   fuzz [seconds]   each fuzz target for so long, 60 by default (fuzz/README.md)
 ";
 
@@ -63,6 +66,7 @@ fn perform(arguments: &[String]) -> Outcome {
         ["counts"] => counts::counts(Bounds::Hold),
         ["counts", "--write"] => counts::counts(Bounds::Write),
         ["bench", rest @ ..] => bench::bench(rest),
+        ["crash", "--minutes", minutes] => crash::crash(minutes),
         ["fuzz"] => fuzz::fuzz("60"),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
         [] | ["help" | "--help" | "-h", ..] => {

@@ -111,6 +111,6 @@ fn check_seal(
             return Ok(Some(damage(identity.number, at, what)));
         }
     };
-    let malformed = read_seal_entries(&seal.payload, identity.number).find_map(Result::err);
+    let malformed = read_seal_entries(&seal, identity.number).find_map(Result::err);
     Ok(malformed.map(|what| damage(identity.number, seal.offset.into(), what)))
 }

@@ -70,7 +70,7 @@ impl Log {
         file.read_at(0, &mut header).ok()?;
         let Ok(Header::Ours(identity)) = read_header(&header, segment) else { return None };
         let seal = read_seal(&*file, identity).ok()?;
-        let entries = read_seal_entries(&seal.payload, segment);
+        let entries = read_seal_entries(&seal, segment);
         let mut entries: Vec<Entry> = entries.collect::<Result<_, _>>().ok()?;
         entries.reverse();
         Some(entries)

@@ -142,3 +142,6 @@ impl Index {
         self.queues.values().map(QueueIndex::memory_bytes).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,7 +236,7 @@ fn load(
         SealError::Malformed(at, what) => damage(number, at, what).into(),
     })?;
     index.segments.open(number, file);
-    for entry in read_seal_entries(&seal.payload, number) {
+    for entry in read_seal_entries(&seal, number) {
         let entry = entry.map_err(|what| damage(number, seal.offset.into(), what))?;
         if holds(&entry) {
             index.insert(&entry);

@@ -173,7 +173,7 @@ impl Found {
     fn entries(&self, number: u32) -> Option<(Vec<Entry>, u64)> {
         let Some(Birth::Born { identity, .. }) = &self.birth else { return None };
         let seal = read_seal(&*self.file, *identity).ok()?;
-        let entries = read_seal_entries(&seal.payload, number);
+        let entries = read_seal_entries(&seal, number);
         Some((entries.collect::<Result<_, _>>().ok()?, seal.file_bytes))
     }
 }

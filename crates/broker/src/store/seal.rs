@@ -10,6 +10,7 @@
 
 use super::index::{Entry, Location};
 use super::operation::Place;
+use super::segment::Seal;
 use super::varint::{Fields, Malformed, put};
 
 /// Writes entries one by one, and their count in front at the end.
@@ -40,8 +41,9 @@ impl SealBuilder {
 }
 
 /// Reads the entries of the seal of `segment`.
-pub(super) fn read_seal_entries(payload: &[u8], segment: u32) -> SealEntries<'_> {
-    SealEntries { fields: Fields::new(payload), left: None, segment, offset: 0 }
+pub(super) fn read_seal_entries(seal: &Seal, segment: u32) -> SealEntries<'_> {
+    let (fields, end) = (Fields::new(&seal.payload), seal.offset);
+    SealEntries { fields, left: None, segment, offset: 0, end }
 }
 
 /// The entries of a seal, each read when it is asked for.
@@ -52,6 +54,8 @@ pub(super) struct SealEntries<'a> {
     left: Option<usize>,
     segment: u32,
     offset: u32,
+    /// Where the seal stands: every record is before it.
+    end: u32,
 }
 
 impl SealEntries<'_> {
@@ -67,8 +71,8 @@ impl SealEntries<'_> {
         self.left = Some(left);
         self.offset = self.offset.wrapping_add(self.fields.number32()?);
         let (segment, offset, bytes) = (self.segment, self.offset, self.fields.number32()?);
-        if bytes == 0 {
-            return Err(Malformed("an entry is of no bytes"));
+        if bytes == 0 || offset.checked_add(bytes).is_none_or(|end| end > self.end) {
+            return Err(Malformed("an entry is of no record before the seal"));
         }
         let body_bytes = self.fields.number32()?;
         let place = Place::read(&mut self.fields)?;

@@ -1,6 +1,8 @@
 //! The writer: one thread that writes what everybody left meanwhile, and syncs once for all.
 
 use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +22,10 @@ pub(super) struct Shared {
 /// Writes until the store is closed or the disk fails.
 pub(super) fn run(mut log: Log, shared: &Shared) {
     let mut waiters = Vec::new();
-    if let Err(error) = work(&mut log, shared, &mut waiters) {
+    let worked = catch_unwind(AssertUnwindSafe(|| work(&mut log, shared, &mut waiters)));
+    // Nobody must wait for a writer that is gone.
+    let panicked = |_| Err(DiskError::new("go on with", ".", io::Error::other("a bug: panicked")));
+    if let Err(error) = worked.unwrap_or_else(panicked) {
         let failure = Failure(Arc::new(error));
         // Refuses first, so that nobody leaves anything that is never told.
         let left = shared.intake.fail(&failure);

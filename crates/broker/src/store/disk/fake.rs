@@ -385,3 +385,41 @@ impl Chance {
 fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_synced_is_kept_and_what_was_not_may_be_lost_torn_or_reordered() {
+        let disk = FakeDisk::default();
+        let file = disk.create("a").unwrap();
+        file.write_at(0, b"synced").unwrap();
+        file.sync().unwrap();
+        let unnamed = disk.operations();
+        disk.sync_names().unwrap();
+        file.write_at(6, b"one").unwrap();
+        file.write_at(9, b"two").unwrap();
+        let all = disk.operations();
+        let after = |operations, crash| disk.crashed(operations, crash).files().remove("a");
+        assert_eq!(after(unnamed, Crash::LosesAll), None);
+        assert_eq!(after(unnamed, Crash::KeepsAll).unwrap(), b"synced");
+        assert_eq!(after(all, Crash::LosesAll).unwrap(), b"synced");
+        assert_eq!(after(all, Crash::KeepsAll).unwrap(), b"syncedonetwo");
+        let random: std::collections::BTreeSet<Vec<u8>> =
+            (0..200).filter_map(|seed| after(all, Crash::Random(seed))).collect();
+        assert!(random.iter().all(|bytes| bytes.starts_with(b"synced")));
+        assert!(random.contains(&b"synced\0\0\0two"[..]), "the later without the earlier");
+        assert!(random.contains(&b"syncedon"[..]), "torn");
+    }
+
+    #[test]
+    fn a_removed_name_may_come_back_until_names_are_synced() {
+        let disk = FakeDisk::with_files([("a".to_owned(), vec![1])]);
+        disk.unlink("a").unwrap();
+        assert!(disk.open("a").is_err());
+        assert!(disk.crashed(1, Crash::LosesAll).open("a").is_ok());
+        disk.sync_names().unwrap();
+        assert!(disk.crashed(2, Crash::LosesAll).open("a").is_err());
+    }
+}

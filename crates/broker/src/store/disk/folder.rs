@@ -22,10 +22,15 @@ pub struct Folder {
 impl Folder {
     /// Opens a directory, creating it and what leads to it if it is not there.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let there = path.ancestors().find(|ancestor| ancestor.exists());
         std::fs::create_dir_all(path)?;
-        // The directory's own name must be durable before anything in it can be.
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        // The directory's own name must be durable before anything in it can be, and so must the
+        // names on the way to it.
+        for parent in path.ancestors().skip(1).filter(|it| !it.as_os_str().is_empty()) {
             File::open(parent)?.sync_all()?;
+            if there.is_some_and(|there| there.starts_with(parent)) {
+                break;
+            }
         }
         Ok(Self { path: path.to_owned(), handle: File::open(path)? })
     }

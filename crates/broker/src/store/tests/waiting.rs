@@ -259,6 +259,26 @@ fn after_a_failed_sync_nothing_is_taken_and_nothing_confirmed_is_lost() {
 }
 
 #[test]
+fn a_waiter_that_panics_ends_the_store_and_not_the_others_hope() {
+    struct Wrong;
+    impl Waiter for Wrong {
+        fn synced(&self, _: Ticket) {
+            panic!("a waiter must not");
+        }
+
+        fn failed(&self, _: &Failure) {}
+    }
+    let store = open_store(Arc::new(FakeDisk::default()));
+    store.append(one(0), Some(Arc::new(Wrong))).unwrap();
+    let (waiter, heard) = told();
+    // Either the writer was gone already, or it says so.
+    if store.append(one(1), Some(waiter)).is_ok() {
+        let _ = heard.recv_timeout(PATIENCE).unwrap();
+    }
+    assert!(store.close().is_err());
+}
+
+#[test]
 fn a_closed_store_has_everything_and_takes_nothing() {
     let disk = FakeDisk::default();
     let store = open_store(Arc::new(disk.clone()));
