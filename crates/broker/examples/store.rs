@@ -78,17 +78,34 @@ impl Publisher {
     }
 
     fn publish(&mut self, store: &Store, messages: u64) -> Outcome {
+        let ticket = self.send(store, messages)?;
+        while self.told.recv()?? < ticket {}
+        Ok(())
+    }
+
+    fn send(&mut self, store: &Store, messages: u64) -> Outcome<Ticket> {
         let mut batch = Batch::new();
         for _ in 0..messages {
             let place = Place::new(QUEUE, self.sequence);
             batch.message(BODY_BYTES as u32, &[place], &[b"properties, exchange", &self.body])?;
             self.sequence += 1;
         }
-        let ticket = store.append(batch, Some(Arc::clone(&self.waiter)))?;
-        while self.told.recv()?? < ticket {}
+        Ok(store.append(batch, Some(Arc::clone(&self.waiter)))?)
+    }
+
+    /// Sends a hundred, waiting only while more than nine hundred are not synced.
+    fn keep_window(&mut self, store: &Store, synced: &mut Ticket) -> Outcome {
+        let ticket = self.send(store, WINDOW_BATCH)?;
+        while ticket.0 - synced.0 >= WINDOW / WINDOW_BATCH {
+            *synced = self.told.recv()??;
+        }
         Ok(())
     }
 }
+
+/// Messages that may be unsynced at once, and that come together.
+const WINDOW: u64 = 1000;
+const WINDOW_BATCH: u64 = 100;
 
 /// The floor: a file that is written and synced.
 struct Floor {
@@ -176,6 +193,7 @@ fn append(directory: &Path) -> Outcome {
         let bytes = publisher.body.repeat(batch as usize);
         let (mut floors, mut stores, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         let (mut floor_ns, mut store_ns) = (Vec::new(), Vec::new());
+        let mut windows = Vec::new();
         for _ in 0..ROUNDS {
             let (one, one_ns) = rate(batch, || floor.write(&bytes))?;
             let (other, other_ns) = rate(batch, || publisher.publish(&store, batch))?;
@@ -184,6 +202,12 @@ fn append(directory: &Path) -> Outcome {
             shares.push(other / one);
             floor_ns.push(one_ns);
             store_ns.push(other_ns);
+            if batch == WINDOW {
+                let mut synced = Ticket(0);
+                let act = || publisher.keep_window(&store, &mut synced);
+                windows.push(rate(WINDOW_BATCH, act)?.0 / one);
+                while publisher.told.recv_timeout(Duration::from_millis(300)).is_ok() {}
+            }
             store.append(purge(publisher.sequence), None)?;
         }
         let (floor, store, share) = (median(floors), median(stores), median(shares));
@@ -191,6 +215,9 @@ fn append(directory: &Path) -> Outcome {
         println!(
             "{batch:>6} {floor:>12.0} {store:>12.0} {share:>8.2} {floor_ns:>14.0} {store_ns:>14.0}"
         );
+        if batch == WINDOW {
+            println!("{:>32} {:>8.2}", "the same as a sliding window", median(windows));
+        }
     }
     Ok(())
 }

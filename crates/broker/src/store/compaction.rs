@@ -8,12 +8,14 @@
 
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::batch::Batch;
 use super::error::DiskError;
 use super::index::Entry;
 use super::log::Log;
-use super::operation::Operation;
-use super::reader::{self, Wanted};
+use super::operation::{Operation, Place};
+use super::reader::{self, Page, Wanted};
 use super::seal::read_seal_entries;
 use super::segment::{HEADER_BYTES, Header, read_header, read_seal};
 
@@ -82,24 +84,9 @@ impl Log {
         let wanted = self.next_wanted(&mut copying);
         match reader::read(&wanted) {
             Ok(page) if page.damaged.is_empty() => {
-                let mut batch = Batch::new();
-                let mut messages = page.messages.into_iter().peekable();
-                let mut at = 0;
-                while let Some(first) = messages.next() {
-                    let location = wanted.get(at).map(|it| it.entry.location);
-                    let mut places: smallvec::SmallVec<[_; 1]> = smallvec::smallvec![first.place];
-                    at += 1;
-                    while wanted.get(at).is_some_and(|it| Some(it.entry.location) == location) {
-                        places.extend(messages.next().map(|it| it.place));
-                        at += 1;
-                    }
-                    let body_bytes = first.body_bytes;
-                    batch.add(Operation::Message { body_bytes, places }, &[&first.message]);
-                }
+                let batch = copies(&wanted, page);
                 self.counts.copied_bytes += batch.bytes() as u64;
-                let appended = self.counts.appended_bytes;
-                self.append(batch)?;
-                self.counts.appended_bytes = appended;
+                self.push_all(batch)?;
                 self.flush()?;
             }
             // A file that cannot be read stays as it is; what can be written still is.
@@ -143,4 +130,20 @@ impl Log {
         }
         wanted
     }
+}
+
+/// A record for each record that was read, with the places that live.
+fn copies(wanted: &[Wanted], page: Page) -> Batch {
+    let mut batch = Batch::new();
+    let mut read = wanted.iter().zip(page.messages).peekable();
+    while let Some((first, message)) = read.next() {
+        let mut places: SmallVec<[Place; 1]> = smallvec![message.place];
+        let is_same = |other: &(&Wanted, _)| other.0.entry.location == first.entry.location;
+        while let Some((_, other)) = read.next_if(is_same) {
+            places.push(other.place);
+        }
+        let body_bytes = message.body_bytes;
+        batch.add(Operation::Message { body_bytes, places }, &[&message.message]);
+    }
+    batch
 }

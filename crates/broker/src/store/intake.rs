@@ -132,19 +132,26 @@ impl Intake {
         state.work.last = Some(ticket);
         state.work.bytes += batch.bytes();
         state.work.batches.push(batch);
+        // The writer is woken when there is more to do than it knows, not for every batch.
+        let mut is_news = state.work.bytes >= LAZY_BYTES_MAX;
         match waiter {
             Some(waiter) => {
-                state.is_urgent = true;
+                is_news |= !std::mem::replace(&mut state.is_urgent, true);
                 // One session often brings several batches in a row.
                 if !state.work.waiters.last().is_some_and(|last| Arc::ptr_eq(last, &waiter)) {
                     state.work.waiters.push(waiter);
                 }
             }
-            None if state.lazy_since.is_none() => state.lazy_since = Some(Instant::now()),
+            None if state.lazy_since.is_none() => {
+                is_news = true;
+                state.lazy_since = Some(Instant::now());
+            }
             None => {}
         }
         drop(state);
-        self.arrived.notify_one();
+        if is_news {
+            self.arrived.notify_one();
+        }
         Ok(ticket)
     }
 

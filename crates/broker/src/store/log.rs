@@ -13,7 +13,6 @@ use super::disk::Disk;
 use super::error::DiskError;
 use super::index::{Index, Location};
 use super::operation::{Operation, QueueId};
-use super::record;
 use super::scan::Scanned;
 use super::segment::{OpenSegment, SegmentSpec, file_name};
 
@@ -83,6 +82,11 @@ impl Log {
     /// Takes records over. They are in the index, and can be read, after [`Self::flush`].
     pub(super) fn append(&mut self, batch: Batch) -> Result<(), DiskError> {
         self.counts.appended_bytes += batch.bytes() as u64;
+        self.push_all(batch)
+    }
+
+    /// Takes records over that the log itself brings.
+    pub(super) fn push_all(&mut self, batch: Batch) -> Result<(), DiskError> {
         let mut result = Ok(());
         batch.into_records(|record, operation| {
             if result.is_ok() {
@@ -93,7 +97,7 @@ impl Log {
     }
 
     /// Adds one record to the next write.
-    pub(super) fn push(&mut self, record: &[u8], operation: Operation) -> Result<(), DiskError> {
+    fn push(&mut self, record: &[u8], operation: Operation) -> Result<(), DiskError> {
         let (room, buffered) = self
             .active
             .as_ref()
@@ -200,12 +204,9 @@ impl Log {
 
     /// Notes that nothing in a segment matters; it goes once that is durable.
     pub(super) fn drop_segment(&mut self, segment: u32) -> Result<(), DiskError> {
-        let operation = Operation::Dropped { segment };
-        let mut bytes = Vec::new();
-        let start = record::begin(&mut bytes, operation.kind());
-        operation.write(&mut bytes);
-        record::finish(&mut bytes, start);
-        self.push(&bytes, operation)?;
+        let mut batch = Batch::new();
+        batch.add(Operation::Dropped { segment }, &[]);
+        self.push_all(batch)?;
         self.index.lock().segments.drop_segment(segment);
         self.dropping.push(segment);
         Ok(())

@@ -79,5 +79,8 @@ fn tell(waiters: impl IntoIterator<Item = Arc<dyn Waiter>>, say: impl Fn(&dyn Wa
     for waiter in waiters {
         told.insert(Arc::as_ptr(&waiter).cast::<()>() as usize, waiter);
     }
-    told.values().for_each(|waiter| say(&**waiter));
+    for waiter in told.values() {
+        // One that panics, which it must not, harms none of the others.
+        let _ = catch_unwind(AssertUnwindSafe(|| say(&**waiter)));
+    }
 }
