@@ -26,7 +26,7 @@ use super::reader::{self, Wanted};
 use super::recovery::recover;
 
 /// Histories of a plain run.
-const CASES: u32 = 150;
+const CASES: u32 = 300;
 /// A few small messages fill a segment.
 const SEGMENT_BYTES: usize = 700;
 const QUEUES: usize = 3;
