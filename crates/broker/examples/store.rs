@@ -84,7 +84,7 @@ impl Publisher {
     }
 
     fn send(&mut self, store: &Store, messages: u64) -> Outcome<Ticket> {
-        let mut batch = Batch::new();
+        let mut batch = Batch::with_room(messages as usize * (BODY_BYTES + 64));
         for _ in 0..messages {
             let place = Place::new(QUEUE, self.sequence);
             batch.message(BODY_BYTES as u32, &[place], &[b"properties, exchange", &self.body])?;

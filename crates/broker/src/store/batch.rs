@@ -33,6 +33,11 @@ impl Batch {
         Self::default()
     }
 
+    /// An empty batch with room for so many bytes of the log.
+    pub fn with_room(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

@@ -348,5 +348,5 @@ fn as_offset(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-/// The buffer of a segment keeps room for this many bytes.
-const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// The buffer of a segment keeps room for this many bytes: more than an ordinary write has.
+const BUFFER_BYTES_KEPT: usize = 8 << 20;
