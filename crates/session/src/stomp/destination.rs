@@ -159,21 +159,20 @@ pub(super) fn missing(command: &str) -> Complaint {
 ///
 /// Source: RabbitMQ: `/`, `%` and everything but printable ASCII is percent-encoded; the exchange
 /// behind `/topic/` is `amq.topic` whatever is configured.
-pub(super) fn append_destination(out: &mut impl Extend<u8>, exchange: &str, key: &[u8]) {
-    let mut put = |text: &[u8]| out.extend(text.iter().copied());
+pub(super) fn append_destination(put: &mut impl FnMut(&[u8]), exchange: &str, key: &[u8]) {
     match exchange {
         "" => put(b"/queue/"),
         "amq.topic" => put(b"/topic/"),
         name => {
             put(b"/exchange/");
-            encode(name.as_bytes(), &mut put);
+            encode(name.as_bytes(), put);
             if key.is_empty() {
                 return;
             }
             put(b"/");
         }
     }
-    encode(key, &mut put);
+    encode(key, put);
 }
 
 fn encode(part: &[u8], put: &mut impl FnMut(&[u8])) {
@@ -181,10 +180,14 @@ fn encode(part: &[u8], put: &mut impl FnMut(&[u8])) {
         0..10 => b'0' + value,
         _ => b'A' + (value - 10),
     };
-    for &byte in part {
-        match byte {
-            b'/' | b'%' | ..0x20 | 0x80.. => put(&[b'%', digit(byte >> 4), digit(byte & 15)]),
-            _ => put(&[byte]),
+    let is_encoded = |byte: &u8| matches!(byte, b'/' | b'%' | ..0x20 | 0x80..);
+    for plain_and_one in part.split_inclusive(is_encoded) {
+        match plain_and_one.split_last() {
+            Some((byte, plain)) if is_encoded(byte) => {
+                put(plain);
+                put(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+            }
+            _ => put(plain_and_one),
         }
     }
 }
@@ -271,7 +274,11 @@ mod tests {
             ("x", "\u{7f}", "/exchange/x/\u{7f}"),
         ] {
             let mut out = Vec::new();
-            append_destination(&mut out, exchange, key.as_bytes());
+            append_destination(
+                &mut |text: &[u8]| out.extend_from_slice(text),
+                exchange,
+                key.as_bytes(),
+            );
             assert_eq!(lossy(&out), destination);
         }
     }

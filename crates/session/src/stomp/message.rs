@@ -30,7 +30,8 @@ pub(super) fn prepare_tail(message: &Message) {
 fn render(message: &Message) -> StompTail {
     let mut out = Vec::with_capacity(HEADERS_BYTES + message.body().len());
     let mut destination = SmallVec::<[u8; HEADERS_BYTES]>::new();
-    append_destination(&mut destination, message.exchange().as_str(), message.routing_key());
+    let mut put = |text: &[u8]| destination.extend_from_slice(text);
+    append_destination(&mut put, message.exchange().as_str(), message.routing_key());
     let mut frame = FrameWriter::tail(&mut out).header("destination", &destination);
     let bytes = property_bytes(message);
     // A session lets no message in whose properties cannot be read.
