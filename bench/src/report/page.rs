@@ -36,7 +36,8 @@ const METHOD: &str = "\n\
     \x20 it is 100,000 deliveries, at least 64 and at most 4,000 messages (RabbitMQ 20,000\n\
     \x20 deliveries, so that a run ends): with that, NATS and the floor need the CPU time\n\
     \x20 per delivery that the targets were set beside; a larger one makes everyone's\n\
-    \x20 batches larger, the floor's most. It publishes for two seconds after a warm-up,\n\
+    \x20 batches larger, the floor's most: with `--ahead 1000000`, one round of fan-out to\n\
+    \x20 1,000 was 0.62 × floor and 2.8 × NATS. It publishes for two seconds after a warm-up,\n\
     \x20 and the clock runs until the last message has come.\n\
     - **Checked** outside the timed part: every subscriber has exactly its messages, and\n\
     \x20 a sample of subscribers has them in order, by a number in each body.\n\
