@@ -191,15 +191,16 @@ impl Verdict {
 pub(crate) const REASONS: &[(&str, &str)] = &[
     (
         "fan-out-10",
-        "ten subscribers share what the floor does not do: decoding, routing and rendering a message, \
-         malloc and free. perf: 57 % of the broker's time is the kernel's (41 % writes, about what \
-         the floor takes for everything; 6 % futex calls of the runtime), 43 % is ours",
+        "ten subscribers share what the floor does not do: decoding, routing and rendering a \
+         message, malloc and free. perf: 57 % of the broker's time is the kernel's (41 % \
+         writes, about what the floor takes for everything; 6 % futex calls of the runtime), \
+         43 % is ours",
     ),
     (
         "fan-out-100",
-        "perf: 64 % kernel (56 % writes, of 240 messages each), 10 % copying the shared tails into \
-         each subscriber's own bytes, the rest mostly their heads, in which the numbers differ. The \
-         floor writes the same bytes to all, from one buffer in the cache",
+        "perf: 64 % kernel (56 % writes, of 240 messages each), 10 % copying the shared tails \
+         into each subscriber's own bytes, the rest mostly their heads, in which the numbers \
+         differ. The floor writes the same bytes to all, from one buffer in the cache",
     ),
     (
         "keyed-1000",
