@@ -131,7 +131,7 @@ mod tests {
         };
         let mut turn = Turn::new(Instant::now());
         let name = QueueName::parse(name).unwrap();
-        Queue::create(&mut turn, &VhostName::root(), name, None, &spec).unwrap()
+        Queue::create(&mut turn, &VhostName::root(), name, None, &spec, None).unwrap()
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Access {
     ) -> Result<Option<Arc<Queue>>, Refusal> {
         self.check_dead_letters(grants, &name, spec)?;
         let vhost = self.vhost.name();
-        let queue = Queue::create(turn, vhost, name.clone(), Some(self.link), spec)?;
+        let queue = Queue::create(turn, vhost, name.clone(), Some(self.link), spec, None)?;
         if let Some(limit) = self.vhost.metadata().limits.queues_max
             && self.vhost.look().queue_count() as u64 >= limit
         {

@@ -17,6 +17,7 @@ use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
 use super::effect::Effect;
+use super::journal::Journal;
 use super::limits::{Limits, QueueKind};
 use super::state::QueueState;
 use super::view::{ConsumerView, Counts};
@@ -34,6 +35,8 @@ pub struct Queue {
     owner: Option<LinkId>,
     arguments: FieldTable,
     is_deleted: AtomicBool,
+    /// None of a queue that does not survive a restart.
+    journal: Option<Journal>,
     state: Mutex<QueueState>,
 }
 
@@ -52,6 +55,7 @@ impl Queue {
         name: QueueName,
         owner: Option<LinkId>,
         spec: &QueueSpec,
+        journal: Option<Journal>,
     ) -> Result<Arc<Self>, Refusal> {
         let accepted = arguments::accept(vhost, &name, spec)?;
         let state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
@@ -64,6 +68,7 @@ impl Queue {
             owner: owner.filter(|_| spec.is_exclusive),
             arguments: accepted.arguments,
             is_deleted: AtomicBool::new(false),
+            journal: journal.filter(|_| spec.is_durable && !spec.is_exclusive),
             state: Mutex::new(state),
         });
         queue.touch(turn);
@@ -98,6 +103,11 @@ impl Queue {
     /// The link it belongs to and ends with, if it is exclusive.
     pub fn owner(&self) -> Option<LinkId> {
         self.owner
+    }
+
+    /// Its part of the log, if it has one.
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// Its arguments as declared, with the resolved `x-queue-type`.

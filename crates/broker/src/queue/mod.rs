@@ -12,6 +12,7 @@ mod effect;
 mod equivalence;
 mod expiry;
 mod handle;
+mod journal;
 mod limits;
 mod ready;
 mod state;
@@ -21,6 +22,7 @@ mod view;
 pub use answer::{Accepted, DeleteIf, Got, Rejected};
 pub use consumers::{AUTOMATIC_CREDIT_MESSAGES, ConsumerSpec};
 pub use handle::Queue;
+pub use journal::{Journal, MessageLog};
 pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
 pub use view::{ConsumerView, Counts, Totals};
 

@@ -33,7 +33,8 @@ fn spec(words: &str) -> QueueSpec {
 fn check(first: &str, later: Option<&str>, expected: &str) {
     let mut turn = Turn::new(Instant::now());
     let name = QueueName::parse("q").unwrap();
-    let created = Queue::create(&mut turn, &VhostName::root(), name, Some(LinkId(1)), &spec(first));
+    let created =
+        Queue::create(&mut turn, &VhostName::root(), name, Some(LinkId(1)), &spec(first), None);
     let outcome = created.and_then(|queue| match later {
         Some(later) => {
             let link = LinkId(if later.contains("stranger") { 2 } else { 1 });

@@ -24,7 +24,7 @@ fn queue(turn: &mut Turn, arguments: &[(&str, FieldValue)]) -> Arc<Queue> {
         is_auto_delete: true,
         arguments: table,
     };
-    Queue::create(turn, &VhostName::root(), name, None, &spec).unwrap()
+    Queue::create(turn, &VhostName::root(), name, None, &spec, None).unwrap()
 }
 
 fn consumer(inbox: &Arc<Inbox>, ack: AckMode) -> ConsumerSpec {
