@@ -3,6 +3,7 @@
 //! The lock in here is a leaf: nothing is locked, written or called under it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -37,10 +38,6 @@ pub struct Failure(pub Arc<DiskError>);
 /// Why a batch was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Too many messages wait for the writer. Here is the batch again: see
-    /// [`super::Store::when_room`].
-    #[error("too many messages wait for the disk")]
-    Full(Batch),
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -55,6 +52,10 @@ pub(super) struct Intake {
     arrived: Condvar,
     waiting_bytes_max: usize,
     sync_delay: Duration,
+    /// Messages that wait for the writer, in bytes. Changed under the lock only.
+    message_bytes: AtomicUsize,
+    /// Neither failed nor closed. Changed under the lock only.
+    is_writable: AtomicBool,
 }
 
 #[derive(Default)]
@@ -64,7 +65,6 @@ struct State {
     lazy_since: Option<Instant>,
     is_urgent: bool,
     last_ticket: u64,
-    message_bytes: usize,
     is_closing: bool,
     failure: Option<Failure>,
 }
@@ -102,11 +102,18 @@ pub(super) struct Leftover {
 
 impl Intake {
     pub(super) fn new(waiting_bytes_max: usize, sync_delay: Duration) -> Self {
-        let (state, arrived) = (Mutex::default(), Condvar::new());
-        Self { state, arrived, waiting_bytes_max, sync_delay }
+        Self {
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            waiting_bytes_max,
+            sync_delay,
+            message_bytes: AtomicUsize::new(0),
+            is_writable: AtomicBool::new(true),
+        }
     }
 
-    /// Leaves a batch for the writer.
+    /// Leaves a batch for the writer. An empty one with a waiter is a barrier: whoever waits hears
+    /// once everything before is durable.
     pub(super) fn append(
         &self,
         batch: Batch,
@@ -119,13 +126,11 @@ impl Intake {
         if state.is_closing {
             return Err(Refused::Closed);
         }
-        // What settles is always taken: consumers drain even while publishers wait.
+        let mut is_full = false;
         if batch.has_messages() {
-            let waiting = state.message_bytes + batch.bytes();
-            if state.message_bytes > 0 && waiting > self.waiting_bytes_max {
-                return Err(Refused::Full(batch));
-            }
-            state.message_bytes = waiting;
+            let waiting = self.message_bytes() + batch.bytes();
+            self.message_bytes.store(waiting, Ordering::Relaxed);
+            is_full = waiting > self.waiting_bytes_max;
         }
         state.last_ticket += 1;
         let ticket = Ticket(state.last_ticket);
@@ -134,6 +139,8 @@ impl Intake {
         state.work.batches.push(batch);
         // The writer is woken when there is more to do than it knows, not for every batch.
         let mut is_news = state.work.bytes >= LAZY_BYTES_MAX;
+        // Publishers are held until the writer takes this.
+        is_news |= is_full && !std::mem::replace(&mut state.is_urgent, true);
         match waiter {
             Some(waiter) => {
                 is_news |= !std::mem::replace(&mut state.is_urgent, true);
@@ -155,10 +162,10 @@ impl Intake {
         Ok(ticket)
     }
 
-    /// Has `then` called once messages are taken again: at once if they are.
+    /// Has `then` called once no more waits than should: at once if that is so.
     pub(super) fn when_room(&self, then: Box<dyn FnOnce() + Send>) {
         let mut state = self.state.lock();
-        if state.message_bytes > 0 && state.failure.is_none() && !state.is_closing {
+        if self.is_full() && self.is_writable() {
             state.work.room.push(then);
             return;
         }
@@ -173,11 +180,11 @@ impl Intake {
             let due = state.lazy_since.into_iter().chain(leftover.dirty_since).min();
             let due = due.map(|since| since + self.sync_delay);
             if state.is_closing {
-                return Next::Close(state.take());
+                return Next::Close(self.take(&mut state));
             }
             let is_due = due.is_some_and(|due| due <= Instant::now());
             if state.is_urgent || is_due || state.work.bytes >= LAZY_BYTES_MAX {
-                return Next::Sync(state.take());
+                return Next::Sync(self.take(&mut state));
             }
             if leftover.can_reclaim {
                 return Next::Reclaim;
@@ -195,12 +202,16 @@ impl Intake {
     pub(super) fn fail(&self, failure: &Failure) -> Work {
         let mut state = self.state.lock();
         state.failure = Some(failure.clone());
-        state.take()
+        self.is_writable.store(false, Ordering::Relaxed);
+        self.take(&mut state)
     }
 
     /// Has the writer end once it has written what was left.
     pub(super) fn close(&self) {
-        self.state.lock().is_closing = true;
+        let mut state = self.state.lock();
+        state.is_closing = true;
+        self.is_writable.store(false, Ordering::Relaxed);
+        drop(state);
         self.arrived.notify_one();
     }
 
@@ -210,15 +221,23 @@ impl Intake {
 
     /// Messages that wait for the writer, in bytes.
     pub(super) fn message_bytes(&self) -> usize {
-        self.state.lock().message_bytes
+        self.message_bytes.load(Ordering::Relaxed)
     }
-}
 
-impl State {
-    fn take(&mut self) -> Work {
-        self.lazy_since = None;
-        self.is_urgent = false;
-        self.message_bytes = 0;
-        std::mem::take(&mut self.work)
+    /// Whether more messages wait than should.
+    pub(super) fn is_full(&self) -> bool {
+        self.message_bytes() > self.waiting_bytes_max
+    }
+
+    /// Whether batches are taken.
+    pub(super) fn is_writable(&self) -> bool {
+        self.is_writable.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, state: &mut State) -> Work {
+        state.lazy_since = None;
+        state.is_urgent = false;
+        self.message_bytes.store(0, Ordering::Relaxed);
+        std::mem::take(&mut state.work)
     }
 }

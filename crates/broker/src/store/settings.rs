@@ -8,8 +8,8 @@ pub struct Settings {
     /// How long a segment becomes, in bytes, at most [`Settings::SEGMENT_BYTES_MAX`]; it is
     /// preallocated. A larger message has a segment to itself.
     pub segment_bytes: u32,
-    /// Messages that wait for the writer, in bytes: beyond that, [`super::Store::append`] takes
-    /// none.
+    /// Messages that wait for the writer, in bytes: beyond that, [`super::Store::is_full`], and
+    /// whoever brings messages should hold publishers back.
     pub waiting_bytes_max: usize,
     /// How long that for whose durability nobody waits may stay unsynced.
     pub sync_delay: Duration,

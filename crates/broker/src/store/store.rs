@@ -87,16 +87,31 @@ impl Store {
     ///
     /// With a waiter, the batch is synced as soon as the disk can, together with everything that
     /// came meanwhile. Without, with the next sync, at the latest after [`Settings::sync_delay`].
+    /// An empty batch is a barrier: its waiter hears once everything before it is durable, at once
+    /// if it is.
+    ///
+    /// However much waits, it is taken. So that it stays bounded, hold publishers back at the edge
+    /// while [`Self::is_full`].
     ///
     /// # Errors
     ///
-    /// [`Refused`] if there is no room for messages, or if the store failed or was closed.
+    /// [`Refused`] if the store failed or was closed.
     pub fn append(&self, batch: Batch, waiter: Option<Arc<dyn Waiter>>) -> Result<Ticket, Refused> {
         self.shared.intake.append(batch, waiter)
     }
 
-    /// Has `then` called once messages are taken again, from the writer's thread; at once if they
-    /// are. It must not block.
+    /// Whether more messages wait for the writer than [`Settings::waiting_bytes_max`]. Costs a load.
+    pub fn is_full(&self) -> bool {
+        self.shared.intake.is_full()
+    }
+
+    /// Whether batches are taken: the store neither failed nor was closed. Costs a load.
+    pub fn is_writable(&self) -> bool {
+        self.shared.intake.is_writable()
+    }
+
+    /// Has `then` called once the store [is full](Self::is_full) no longer, or takes no more
+    /// writes; at once if that is so, else from the writer's thread. It must not block.
     pub fn when_room(&self, then: Box<dyn FnOnce() + Send>) {
         self.shared.intake.when_room(then);
     }

@@ -41,7 +41,11 @@ struct Keeper {
 
 impl Gate {
     fn new() -> (Arc<Self>, Keeper) {
-        let (disk, (syncing, theirs), (go, wait)) = (FakeDisk::default(), channel(), channel());
+        Self::over(FakeDisk::default())
+    }
+
+    fn over(disk: FakeDisk) -> (Arc<Self>, Keeper) {
+        let ((syncing, theirs), (go, wait)) = (channel(), channel());
         let gate = Self { disk: disk.clone(), syncing, go: Arc::new(Mutex::new(wait)) };
         (Arc::new(gate), Keeper { disk, syncing: theirs, go })
     }
@@ -190,37 +194,80 @@ fn what_nobody_waits_for_is_synced_all_the_same() {
 }
 
 #[test]
-fn messages_wait_up_to_the_limit_and_settles_beyond_it() {
+fn a_store_is_full_beyond_the_limit_and_takes_more_all_the_same() {
     let (gate, keeper) = Gate::new();
     let bytes = one(0).bytes();
     let settings = Settings { waiting_bytes_max: 3 * bytes, ..settings() };
     let (store, _) = Store::open(gate, settings).unwrap();
     let (waiter, heard) = told();
-    store.append(one(0), Some(waiter)).unwrap();
+    store.append(one(0), Some(Arc::clone(&waiter))).unwrap();
     keeper.wait_for_sync();
     for sequence in 1..=3 {
         store.append(one(sequence), None).unwrap();
     }
-    let Err(Refused::Full(batch)) = store.append(one(4), None) else { panic!("one too many") };
-    assert_eq!(batch.bytes(), bytes);
     store.append(settled(0), None).unwrap();
+    assert!(!store.is_full(), "at the limit, and what settles does not count");
+    store.append(one(4), None).unwrap();
+    assert!(store.is_full(), "beyond it");
+    store.append(one(5), None).unwrap();
     let (room, roomy) = channel();
     store.when_room(Box::new(move || room.send(()).unwrap()));
     assert!(roomy.try_recv().is_err());
     drop(keeper.go);
+    // Nothing comes any more, and nobody waits for a sync.
     roomy.recv_timeout(PATIENCE).unwrap();
-    heard.recv_timeout(PATIENCE).unwrap().unwrap();
-    // It was taken before the writer called.
-    store.append(batch, None).unwrap();
+    assert!(!store.is_full());
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), Ok(Ticket(1)));
+    let (room, roomy) = channel();
+    store.when_room(Box::new(move || room.send(()).unwrap()));
+    roomy.try_recv().unwrap();
+    store.close().unwrap();
+    assert_eq!(store.queue(QUEUE).unwrap().messages, 5);
 }
 
 #[test]
-fn a_batch_beyond_the_limit_is_taken_when_nothing_waits() {
-    let settings = Settings { waiting_bytes_max: 10, ..settings() };
-    let (store, _) = Store::open(Arc::new(FakeDisk::default()), settings).unwrap();
+fn whoever_waits_for_room_hears_of_a_failure() {
+    let disk = FakeDisk::default();
+    let (gate, keeper) = Gate::over(disk.clone());
+    let (store, _) = Store::open(gate, Settings { waiting_bytes_max: 1, ..settings() }).unwrap();
+    store.append(one(0), Some(told().0)).unwrap();
+    keeper.wait_for_sync();
+    store.append(one(1), None).unwrap();
+    assert!(store.is_full());
+    let (room, roomy) = channel();
+    store.when_room(Box::new(move || room.send(()).unwrap()));
+    disk.fail_writes_after(0);
+    drop(keeper.go);
+    roomy.recv_timeout(PATIENCE).unwrap();
+    assert!(store.close().is_err());
+    assert!(!store.is_writable());
+}
+
+#[test]
+fn an_empty_batch_is_a_barrier() {
+    let (gate, keeper) = Gate::new();
+    let store = open_store(gate);
     let (waiter, heard) = told();
-    store.append(one(0), Some(waiter)).unwrap();
-    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), Ok(Ticket(1)));
+    // Nothing is dirty: no sync, as a gate that is shut shows.
+    let first = store.append(Batch::new(), Some(Arc::clone(&waiter))).unwrap();
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), Ok(first));
+    store.append(one(0), None).unwrap();
+    let second = store.append(Batch::new(), Some(waiter)).unwrap();
+    keeper.let_sync();
+    keeper.wait_for_sync();
+    assert!(heard.try_recv().is_err(), "told before what came before is durable");
+    drop(keeper.go);
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), Ok(second));
+    assert_eq!(keeper.disk.syncs(), 2, "the birth of the segment, and the message");
+}
+
+#[test]
+fn a_store_is_writable_until_it_is_closed() {
+    let store = open_store(Arc::new(FakeDisk::default()));
+    assert!(store.is_writable());
+    store.close().unwrap();
+    assert!(!store.is_writable());
+    assert!(matches!(store.append(one(0), None), Err(Refused::Closed)));
 }
 
 fn check_failure(fail: impl FnOnce(&FakeDisk), text: &str) {
