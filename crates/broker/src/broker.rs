@@ -13,7 +13,7 @@ use crate::admission::{Admission, ConnectionLimits};
 use crate::auth::{PasswordHash, Rights, Tables, User, UserLimits};
 use crate::exchange::Address;
 use crate::queue::dead_letter::{self, Death};
-use crate::queue::{Queue, Totals};
+use crate::queue::{self, MessageLog, Queue, Totals};
 use crate::routing;
 use crate::settings::Settings;
 use crate::stats::{Count, Counters};
@@ -35,6 +35,8 @@ pub struct Broker {
     pub(crate) past: Mutex<Totals>,
     admission: Arc<Admission>,
     timers: Timers,
+    /// None of a broker that keeps nothing.
+    log: Option<Arc<MessageLog>>,
 }
 
 /// Credentials, and what is known about where they come from.
@@ -83,6 +85,7 @@ impl Broker {
             past: Mutex::default(),
             admission: Arc::default(),
             timers: Timers::default(),
+            log: None,
             settings,
         };
         broker.seed();
@@ -110,6 +113,11 @@ impl Broker {
         if let Err(refusal) = self.rights.change(set) {
             tracing::error!(user = %default.name, %refusal, "the default user has no permissions");
         }
+    }
+
+    /// The log of durable queues, if there is one.
+    pub fn log(&self) -> Option<&Arc<MessageLog>> {
+        self.log.as_ref()
     }
 
     /// The node's settings.
@@ -200,8 +208,13 @@ impl Broker {
                 match follow_up {
                     FollowUp::Delete(queue) => self.forget_queue(&queue),
                     FollowUp::Tick(queue, at) => self.timers.add(at, &queue),
-                    FollowUp::DeadLetter { queue, message, reason } => {
+                    FollowUp::ReadBack(queue, wanted) => queue.ask_reader(turn, wanted),
+                    FollowUp::DeadLetter { queue, message, logged, reason } => {
                         self.dead_letter(turn, &queue, &message, reason);
+                        // The log has the copies by now, so in a crash nothing is lost between.
+                        if let Some(sequence) = logged {
+                            queue.settle_logged(&[sequence.into()]);
+                        }
                     }
                 }
             }
@@ -254,14 +267,11 @@ impl Broker {
             exchange.count(1, targets.len());
             targets
         };
-        let Targets { queues, streams } = targets;
-        for target in queues {
-            let is_looping = reason != DeathReason::Rejected
-                && dead_letter::is_cycle(&properties, target.name());
-            if !is_looping {
-                target.publish(turn, &copy);
-            }
+        let Targets { mut queues, streams } = targets;
+        if reason != DeathReason::Rejected {
+            queues.retain(|target| !dead_letter::is_cycle(&properties, target.name()));
         }
+        queue::publish_all(&mut queues, turn, std::slice::from_ref(&copy));
         for stream in streams {
             stream.publish(turn, &copy);
         }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use model::{Bound, ConsumerId, DeliveryId, Message};
 use parking_lot::Mutex;
 
+use crate::store::{Failure, Ticket, Waiter};
 use crate::turn::Wakes;
 
 /// Something left for a session.
@@ -41,6 +42,15 @@ pub enum End {
     },
 }
 
+/// What the log says of what a session handed to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// Everything up to this ticket is durable.
+    UpTo(Ticket),
+    /// The log failed: what was not said to be durable may be lost.
+    Failed,
+}
+
 /// A message on its way from a queue to a consumer.
 #[derive(Clone, Debug)]
 pub struct QueueDelivery {
@@ -64,6 +74,7 @@ pub struct Inbox {
 struct State {
     items: Vec<Inbound>,
     end: Option<Box<End>>,
+    synced: Option<Synced>,
     waker: Option<Waker>,
 }
 
@@ -92,9 +103,20 @@ impl Inbox {
         }
     }
 
-    /// Takes the word that the session must end, if it was left.
-    pub fn take_end(&self) -> Option<Box<End>> {
-        self.state.lock().end.take()
+    /// Takes the word that the session must end, and the latest of the log, if they were left.
+    pub fn take_words(&self) -> (Option<Box<End>>, Option<Synced>) {
+        let mut state = self.state.lock();
+        (state.end.take(), state.synced.take())
+    }
+
+    fn hear_of_log(&self, synced: Synced) {
+        let mut state = self.state.lock();
+        state.synced = Some(synced);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Moves everything that was left to the end of `items`.
@@ -113,7 +135,9 @@ impl Inbox {
     /// Ready once there is something to drain, or the session must end. Cancel-safe: nothing is
     /// taken.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.poll(context, |state| !state.items.is_empty() || state.end.is_some())
+        self.poll(context, |state| {
+            !state.items.is_empty() || state.end.is_some() || state.synced.is_some()
+        })
     }
 
     /// Ready once the session must end. Cancel-safe: nothing is taken.
@@ -131,6 +155,16 @@ impl Inbox {
             _ => state.waker = Some(context.waker().clone()),
         }
         Poll::Pending
+    }
+}
+
+impl Waiter for Inbox {
+    fn synced(&self, up_to: Ticket) {
+        self.hear_of_log(Synced::UpTo(up_to));
+    }
+
+    fn failed(&self, _failure: &Failure) {
+        self.hear_of_log(Synced::Failed);
     }
 }
 

@@ -8,7 +8,7 @@ use model::{
 };
 
 /// Numbers properties instead of encoding them.
-static CODEC: PropertyCodec = PropertyCodec { decode, facts, encode };
+pub(crate) static CODEC: PropertyCodec = PropertyCodec { decode, facts, encode };
 
 static KNOWN: Mutex<Vec<Properties>> = Mutex::new(Vec::new());
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use model::Message;
 
-use crate::queue::{Effect, Queue};
+use crate::queue::{Effect, Queue, Wanted};
 
 /// What a batch of work gathers on its way.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Turn {
     /// Who must be woken when the batch is done.
     pub wakes: Wakes,
     /// What must be done once no queue is locked any more.
-    pub follow_ups: Vec<FollowUp>,
+    pub(crate) follow_ups: Vec<FollowUp>,
     /// Room for what a queue says to one command, kept for the next.
     pub(crate) effects: Vec<Effect>,
     /// Room for messages that go the same way, kept for the next.
@@ -41,7 +41,7 @@ impl Turn {
 
 /// What a queue cannot do itself, because it needs the vhost.
 #[derive(Debug)]
-pub enum FollowUp {
+pub(crate) enum FollowUp {
     /// The queue has ended, because its last consumer left or its lease ran out: forget its name
     /// and its bindings, if the name has not been given to another meanwhile.
     Delete(Arc<Queue>),
@@ -51,9 +51,13 @@ pub enum FollowUp {
         queue: Arc<Queue>,
         /// The message, as it was published.
         message: Arc<Message>,
+        /// Its place, if it is in the log: it goes from there once it was published.
+        logged: Option<u64>,
         /// Why it died.
         reason: DeathReason,
     },
+    /// Read messages from the log for the queue.
+    ReadBack(Arc<Queue>, Wanted),
     /// Call [`Queue::tick`] at that time.
     Tick(Arc<Queue>, Instant),
 }

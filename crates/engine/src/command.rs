@@ -1,7 +1,7 @@
 //! What a session asks of its engine.
 //!
-//! Every command but `Publish`, `Settle`, `Written` and the two of `Describe` is answered by
-//! exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the
+//! Every command but `Publish`, `Flush`, `Settle`, `Written` and the two of `Describe` is answered
+//! by exactly one [`crate::Event::Answered`] or [`crate::Event::Refused`] for its channel, in the
 //! order of the commands of that channel. After a refusal on a channel everything that was
 //! submitted for it is dropped unanswered until [`Command::CloseChannel`], which is always
 //! answered: so a session may pipeline.
@@ -54,6 +54,9 @@ pub enum Command {
     /// Publish. Answered by `Confirmed` or `Rejected` if `confirm` is given, by `Returned` before
     /// that if it is mandatory and went nowhere; else only by a refusal.
     Publish(Publish),
+    /// Answered by `Confirmed` with that number once everything that was handed over before is as
+    /// safe as it can be; by `Rejected` if that cannot be.
+    Flush(Channel, u64),
     /// Consume from a queue. [`crate::Reply::Done`].
     Consume(Channel, Box<Consume>),
     /// Subscribe to an exchange by a key without a queue of one's own. [`crate::Reply::Done`].
@@ -223,6 +226,7 @@ impl Command {
             | Self::Follow(channel, _)
             | Self::Cancel(channel, _)
             | Self::Prefetch(channel, ..)
+            | Self::Flush(channel, _)
             | Self::Get(channel, ..)
             | Self::Settle(channel, ..)
             | Self::DescribeChannel(channel, _) => *channel,

@@ -6,6 +6,7 @@ mod channels;
 mod consume;
 mod declare;
 mod deliver;
+mod durable;
 mod publish;
 mod sources;
 
@@ -22,6 +23,7 @@ use model::{ConsumerId, Refusal};
 
 use self::channels::Channels;
 use self::consume::Consumer;
+use self::durable::Awaited;
 use self::publish::Run;
 use self::sources::Sources;
 use crate::command::{Channel, Command, Login, Peer};
@@ -42,6 +44,8 @@ pub struct Link {
     sources: Sources,
     drained: VecDeque<Inbound>,
     ready: VecDeque<ConsumerId>,
+    /// What is confirmed once the log is synced, the oldest first.
+    awaited: VecDeque<Awaited>,
     is_closed: bool,
 }
 
@@ -64,6 +68,7 @@ impl Link {
             sources: Sources::default(),
             drained: VecDeque::new(),
             ready: VecDeque::new(),
+            awaited: VecDeque::new(),
             is_closed: false,
         }
     }
@@ -111,7 +116,9 @@ impl Link {
                 self.channels.open(channel, &self.connections, &self.connection);
                 events.push(Event::Answered(channel, Reply::Done));
             }
+            Command::Flush(channel, number) => self.flush(channel, number, events),
             Command::CloseChannel(channel, unsettled) => {
+                self.awaited.retain(|awaited| awaited.channel != channel);
                 self.close_channel(turn, channel, &unsettled);
                 events.push(Event::Answered(channel, Reply::Done));
             }

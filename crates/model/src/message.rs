@@ -112,6 +112,11 @@ impl Message {
         &self.exchange
     }
 
+    /// Routing key, property bytes and body, one behind the other.
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
     /// The key it was published with.
     pub fn routing_key(&self) -> &[u8] {
         self.content.get(..usize::from(self.key_bytes)).unwrap_or_default()

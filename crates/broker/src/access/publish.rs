@@ -8,7 +8,7 @@ use model::{ExchangeKind, ExchangeName, Message, Refusal, Right, RoutingKey, Vho
 use super::Access;
 use crate::auth::{Grants, Place};
 use crate::exchange::{Address, Exchange};
-use crate::queue::Rejected;
+use crate::queue::{self, Positions, Published};
 use crate::routing::{self, SelectedKeys};
 use crate::stats::Count;
 use crate::turn::Turn;
@@ -21,6 +21,8 @@ pub struct Routed {
     pub targets: usize,
     /// Whether one of the queues turned it down.
     pub was_rejected: bool,
+    /// Whether it was handed to the log, and is safe once that is synced.
+    pub is_logged: bool,
 }
 
 impl Routed {
@@ -47,7 +49,7 @@ impl Access {
     ///
     /// See there.
     pub fn publish(&mut self, turn: &mut Turn, message: &Arc<Message>) -> Result<Routed, Refusal> {
-        let mut outcome = Routed { targets: 0, was_rejected: false };
+        let mut outcome = Routed { targets: 0, was_rejected: false, is_logged: false };
         let message = std::iter::once(Arc::clone(message));
         self.publish_all(turn, message, |routed| outcome = routed)?;
         Ok(outcome)
@@ -102,7 +104,7 @@ impl Access {
             Ok(selected) => (selected, None),
             Err(refusal) => (SelectedKeys::default(), Some(refusal)),
         };
-        let targets = {
+        let mut targets = {
             let topology = vhost.look();
             let exchange = find_target(&topology, message.exchange(), vhost.name())?;
             if let Some(refusal) = unreadable {
@@ -129,10 +131,13 @@ impl Access {
         if selected.has_blind {
             hide_blind_keys(batch, selected)?;
         }
-        let messages = batch.len();
-        let rejected = deliver(turn, &targets, batch);
-        for at in 0..messages {
-            tell(Routed { targets: targets.len(), was_rejected: rejected.contains(at) });
+        let published = deliver(turn, &mut targets, batch);
+        for at in 0..batch.len() {
+            tell(Routed {
+                targets: targets.len(),
+                was_rejected: published.rejected.contains(at),
+                is_logged: published.logged.contains(at),
+            });
         }
         Ok(())
     }
@@ -153,7 +158,7 @@ fn gather(
     bytes_max: u64,
 ) {
     let (Some(first), Some(_)) = (batch.first().cloned(), rest.peek()) else { return };
-    while batch.len() < Rejected::MESSAGES_MAX
+    while batch.len() < Positions::MESSAGES_MAX
         && let Some(next) = rest.next_if(|next| {
             goes_by_its_key(next)
                 && next.exchange() == first.exchange()
@@ -242,17 +247,12 @@ fn check_user_id(grants: &Grants, message: &Message) -> Result<(), Refusal> {
     }
 }
 
-/// Hands a batch to its targets, and empties it; nothing is locked but one of them at a time.
-fn deliver(turn: &mut Turn, targets: &Targets, batch: &mut Vec<Arc<Message>>) -> Rejected {
-    let mut rejected = Rejected::default();
+/// Hands a batch to its targets; nothing is locked but one of them at a time, or the durable ones.
+fn deliver(turn: &mut Turn, targets: &mut Targets, batch: &[Arc<Message>]) -> Published {
     for stream in &targets.streams {
         batch.iter().for_each(|message| stream.publish(turn, message));
     }
-    let Some((last, others)) = targets.queues.split_last() else { return rejected };
-    for queue in others {
-        rejected = rejected.or(queue.publish_batch(turn, batch.iter().cloned()));
-    }
-    rejected.or(last.publish_batch(turn, batch.drain(..)))
+    queue::publish_all(&mut targets.queues, turn, batch)
 }
 
 /// Puts a copy without the `BCC` header, which nobody may see, in the place of a batch's one

@@ -13,9 +13,18 @@ pub enum Accepted {
     No,
 }
 
-/// Which messages of a batch a queue turned down.
+/// Some of the messages of a batch, by their positions in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rejected(u64);
+pub struct Positions(u64);
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Those that a queue turned down.
+    pub rejected: Positions,
+    /// Those that were handed to the log, and are safe once it is synced.
+    pub logged: Positions,
+}
 
 /// What a get took.
 #[derive(Debug)]
@@ -47,12 +56,12 @@ pub(super) struct Answer {
     pub(super) got: Option<(u64, bool, Arc<Message>)>,
 }
 
-impl Rejected {
+impl Positions {
     /// The largest batch, in messages: a bit for each. So one publisher holds a queue's lock for
     /// some microseconds, not for all that one read brought.
     pub const MESSAGES_MAX: usize = 64;
 
-    /// Whether the message at that position was turned down.
+    /// Whether the message at that position is one of them.
     pub fn contains(self, at: usize) -> bool {
         at < Self::MESSAGES_MAX && self.0 >> at & 1 == 1
     }
@@ -64,9 +73,16 @@ impl Rejected {
         self.0 |= bit.unwrap_or(0);
     }
 
-    /// Those that this queue or another turned down.
+    /// Those that are here or there.
     pub(crate) fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl Published {
+    /// What became of a batch that went to these queues and to others.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { rejected: self.rejected.or(other.rejected), logged: self.logged.or(other.logged) }
     }
 }
 

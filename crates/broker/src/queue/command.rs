@@ -6,6 +6,7 @@ use model::{AckMode, ConsumerId, LinkId, Message, Outcome};
 
 use super::consumers::ConsumerSpec;
 use super::limits::Limits;
+use super::read_back::ReadBack;
 
 /// What can be asked of a queue.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) enum Command<'a> {
     Touch,
     /// From here on hold messages that way.
     SetLimits(Box<Limits>),
+    /// Here is what [`super::Effect::ReadBack`] asked for.
+    ReadBack(ReadBack),
     /// Time has passed: expire what is due.
     Tick,
 }

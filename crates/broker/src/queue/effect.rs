@@ -6,6 +6,7 @@ use std::time::Instant;
 use model::Message;
 
 use super::consumers::{ConsumerKey, ConsumerSpec};
+use super::read_back::Wanted;
 use crate::turn::DeathReason;
 
 /// What must be done about a command that a queue has applied.
@@ -36,7 +37,16 @@ pub(crate) enum Effect {
     /// How many messages a settle, a purge or a delete was about.
     Counted(u32),
     /// Publish to the dead-letter exchange, which is set.
-    DeadLetter(Arc<Message>, DeathReason),
+    DeadLetter {
+        /// The message, as it was published.
+        message: Arc<Message>,
+        /// Its place, if it is in the log: it goes from there once it was published.
+        logged: Option<u64>,
+        /// Why it died.
+        reason: DeathReason,
+    },
+    /// Read messages from the log, and bring them with [`super::command::Command::ReadBack`].
+    ReadBack(Wanted),
     /// Tell a consumer that its queue is gone.
     Cancelled(Box<ConsumerSpec>),
     /// The queue has ended of itself: its name is free.

@@ -25,6 +25,12 @@ impl Expiry {
         Self(u64::try_from(at.as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// At a time of the clock.
+    pub(super) fn at_instant(birth: Instant, at: Instant) -> Self {
+        let since = at.saturating_duration_since(birth);
+        Self(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+    }
+
     pub(super) fn is_over(self, birth: Instant, now: Instant) -> bool {
         self != Self::NEVER
             && u128::from(self.0) <= now.saturating_duration_since(birth).as_micros()

@@ -7,21 +7,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use model::{
-    AckMode, ConsumerId, DeliveryId, FieldTable, LinkId, Message, Outcome, QueueName, QueueSpec,
-    Refusal, Resource, SourceId, VhostName,
+    AckMode, ConsumerId, DeliveryId, FieldTable, LinkId, Outcome, QueueName, QueueSpec, Refusal,
+    Resource, SourceId, VhostName,
 };
 use parking_lot::{Mutex, MutexGuard};
 
-use super::answer::{Accepted, Answer, DeleteIf, Got, Rejected};
+use super::answer::{Answer, DeleteIf, Got};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
 use super::effect::Effect;
 use super::journal::Journal;
 use super::limits::{Limits, QueueKind};
+use super::read_back::ReadBack;
 use super::state::QueueState;
 use super::view::{ConsumerView, Counts};
 use crate::inbox::{Inbound, QueueDelivery};
+use crate::store::SequenceRange;
 use crate::turn::{FollowUp, Turn};
 
 /// A queue.
@@ -58,7 +60,11 @@ impl Queue {
         journal: Option<Journal>,
     ) -> Result<Arc<Self>, Refusal> {
         let accepted = arguments::accept(vhost, &name, spec)?;
-        let state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
+        let mut state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
+        let journal = journal.filter(|_| spec.is_durable && !spec.is_exclusive);
+        if journal.is_some() {
+            state.keep(0);
+        }
         let queue = Arc::new(Self {
             name,
             vhost: vhost.clone(),
@@ -68,7 +74,7 @@ impl Queue {
             owner: owner.filter(|_| spec.is_exclusive),
             arguments: accepted.arguments,
             is_deleted: AtomicBool::new(false),
-            journal: journal.filter(|_| spec.is_durable && !spec.is_exclusive),
+            journal,
             state: Mutex::new(state),
         });
         queue.touch(turn);
@@ -159,32 +165,6 @@ impl Queue {
         self.apply(turn, Command::SetLimits(Box::new(limits)));
     }
 
-    /// Takes a message in and hands it to a consumer, if one can take it.
-    pub fn publish(self: &Arc<Self>, turn: &mut Turn, message: &Arc<Message>) -> Accepted {
-        Accepted::unless(self.apply(turn, Command::Publish(Arc::clone(message))).is_rejected)
-    }
-
-    /// Takes messages in, in order, under one lock, and says which of them it turned down.
-    pub fn publish_batch(
-        self: &Arc<Self>,
-        turn: &mut Turn,
-        messages: impl Iterator<Item = Arc<Message>>,
-    ) -> Rejected {
-        let mut rejected = Rejected::default();
-        let mut effects = std::mem::take(&mut turn.effects);
-        let mut state = self.state.lock();
-        for (at, message) in messages.enumerate() {
-            let before = effects.len();
-            state.apply(turn.now, Command::Publish(message), &mut effects);
-            let said = effects.get(before..).unwrap_or_default();
-            if said.iter().any(|effect| matches!(effect, Effect::Rejected)) {
-                rejected.add(at);
-            }
-        }
-        self.carry_out_all(turn, &state, effects);
-        rejected
-    }
-
     /// Serves a consumer.
     ///
     /// # Errors
@@ -231,6 +211,7 @@ impl Queue {
     ) -> Result<Option<Got>, Refusal> {
         let mut state = self.state.lock();
         self.check_alive(&state)?;
+        self.read_to_get(turn, &mut state);
         let answer = self.apply_locked(turn, &mut state, Command::Get(link, ack));
         Ok(answer.got.map(|(sequence, is_redelivered, message)| Got {
             id: DeliveryId { source, sequence },
@@ -299,6 +280,32 @@ impl Queue {
         self.apply(turn, Command::Tick);
     }
 
+    /// Takes what was read from the log for it.
+    pub(super) fn read_back(self: &Arc<Self>, turn: &mut Turn, read: ReadBack) {
+        self.apply(turn, Command::ReadBack(read));
+    }
+
+    /// Reads the next messages at once, if they are in the log only: who gets shall not hear that
+    /// there is none.
+    fn read_to_get(self: &Arc<Self>, turn: &mut Turn, state: &mut MutexGuard<'_, QueueState>) {
+        let (Some(wanted), Some(journal)) = (state.wanted_to_get(), &self.journal) else { return };
+        match journal.read(wanted) {
+            Ok(read) => drop(self.apply_locked(turn, state, Command::ReadBack(read))),
+            Err(error) => tracing::error!(%error, queue = %self.name, "cannot read messages back"),
+        }
+    }
+
+    /// Has messages go from the log that were published elsewhere in their stead.
+    pub(crate) fn settle_logged(&self, sequences: &[SequenceRange]) {
+        if let Some(journal) = &self.journal {
+            journal.settle(sequences);
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock()
+    }
+
     fn check_alive(&self, state: &QueueState) -> Result<(), Refusal> {
         match state.is_ended() {
             false => Ok(()),
@@ -318,12 +325,15 @@ impl Queue {
     ) -> Answer {
         let mut effects = std::mem::take(&mut turn.effects);
         state.apply(turn.now, command, &mut effects);
+        if let Some(journal) = &self.journal {
+            journal.tell(state);
+        }
         self.carry_out_all(turn, state, effects)
     }
 
     /// Carries out what the rules said. Deliveries to one consumer in a row are left in its inbox
     /// together.
-    fn carry_out_all(
+    pub(super) fn carry_out_all(
         self: &Arc<Self>,
         turn: &mut Turn,
         state: &QueueState,
@@ -361,9 +371,12 @@ impl Queue {
             }
             Effect::Rejected => answer.is_rejected = true,
             Effect::Counted(count) => answer.count = count,
-            Effect::DeadLetter(message, reason) => {
+            Effect::DeadLetter { message, logged, reason } => {
                 let queue = Arc::clone(self);
-                turn.follow_ups.push(FollowUp::DeadLetter { queue, message, reason });
+                turn.follow_ups.push(FollowUp::DeadLetter { queue, message, logged, reason });
+            }
+            Effect::ReadBack(wanted) => {
+                turn.follow_ups.push(FollowUp::ReadBack(Arc::clone(self), wanted));
             }
             Effect::Cancelled(spec) => {
                 spec.inbox.push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);

@@ -1,11 +1,29 @@
 //! What a durable queue leaves in the log.
+//!
+//! It leaves it while it is locked, so the log has the records of a queue in the queue's order: a
+//! message before whatever became of it. Nothing here waits.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use model::PropertyCodec;
+use model::{Message, PropertyCodec};
+use smallvec::SmallVec;
 
-use crate::store::{QueueId, Store};
+use super::changes::{Changes, Logged};
+use super::handle::Queue;
+use super::read_back::Wanted;
+use super::state::QueueState;
+use super::stored;
+use crate::store::{Batch, Place, QueueId, Refused, SequenceRange, Store, Ticket, Waiter};
+
+/// A queue's messages leave memory beyond so many bytes, if they are in the log.
+const HELD_BYTES_MAX: u64 = 8 << 20;
+
+/// The same while the queues of the node hold more than their share.
+const HELD_BYTES_MAX_WHEN_TIGHT: u64 = 64 << 10;
 
 /// The log of a node's messages, as its queues use it.
 #[derive(Debug)]
@@ -13,26 +31,41 @@ pub struct MessageLog {
     store: Arc<Store>,
     codec: &'static PropertyCodec,
     clock: Clock,
+    /// What the messages of all durable queues may take in memory together, in bytes.
+    share_bytes: u64,
+    held_bytes: AtomicU64,
+    /// Whom to ask for messages; unset if there is no reader.
+    reader: OnceLock<mpsc::Sender<(Arc<Queue>, Wanted)>>,
 }
 
 /// A durable queue's part of the log.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Journal {
     id: QueueId,
     log: Arc<MessageLog>,
+    /// What the log was told that the queue holds in memory. Changed under the queue's lock.
+    held_bytes: AtomicU64,
 }
 
 /// Both clocks read at once, so that a deadline can be kept beyond the end of the process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(super) struct Clock {
     instant: Instant,
     unix_ms: u64,
 }
 
 impl MessageLog {
-    /// The log on a store; `codec` reads the properties of the messages that come back.
-    pub fn new(store: Arc<Store>, codec: &'static PropertyCodec) -> Arc<Self> {
-        Arc::new(Self { store, codec, clock: Clock::read() })
+    /// The log on a store. `codec` reads the properties of the messages that come back;
+    /// `share_bytes` is what the messages of all durable queues may take in memory together.
+    pub fn new(store: Arc<Store>, codec: &'static PropertyCodec, share_bytes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            codec,
+            clock: Clock::read(),
+            share_bytes,
+            held_bytes: AtomicU64::new(0),
+            reader: OnceLock::new(),
+        })
     }
 
     /// The store under it.
@@ -40,20 +73,55 @@ impl MessageLog {
         &self.store
     }
 
-    /// How the properties of stored messages are read.
-    pub(crate) fn codec(&self) -> &'static PropertyCodec {
+    /// What the messages of all durable queues take in memory, in bytes.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Has `waiter` told once everything that was handed over is durable; gives the ticket that it
+    /// will hear.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] if the log takes nothing more: what was handed over may be lost.
+    pub fn sync(&self, waiter: Arc<dyn Waiter>) -> Result<Ticket, Refused> {
+        self.store.append(Batch::new(), Some(waiter))
+    }
+
+    /// Sets whom to ask for messages.
+    pub(super) fn set_reader(&self, reader: mpsc::Sender<(Arc<Queue>, Wanted)>) {
+        // There is one reader for the life of a log.
+        let _ = self.reader.set(reader);
+    }
+
+    pub(super) fn reader(&self) -> Option<&mpsc::Sender<(Arc<Queue>, Wanted)>> {
+        self.reader.get()
+    }
+
+    pub(super) fn codec(&self) -> &'static PropertyCodec {
         self.codec
     }
 
-    pub(crate) fn clock(&self) -> Clock {
+    pub(super) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Whether messages can be kept.
+    pub(super) fn is_writable(&self) -> bool {
+        self.store.is_writable()
+    }
+
+    /// Hands records over. What cannot be kept is said once by the store, and to publishers when
+    /// they ask whether their messages are safe.
+    pub(super) fn append(&self, batch: Batch) -> bool {
+        batch.is_empty() || self.store.append(batch, None).is_ok()
     }
 }
 
 impl Journal {
     /// The part of a queue, by its number, which no other queue ever had.
     pub fn new(log: &Arc<MessageLog>, id: QueueId) -> Self {
-        Self { id, log: Arc::clone(log) }
+        Self { id, log: Arc::clone(log), held_bytes: AtomicU64::new(0) }
     }
 
     /// The queue's number.
@@ -65,6 +133,68 @@ impl Journal {
     pub fn log(&self) -> &Arc<MessageLog> {
         &self.log
     }
+
+    /// Where a message stands that has just come.
+    pub(super) fn place(&self, state: &QueueState, came: &Logged) -> Place {
+        let deadline_ms = state.deadline(came).map(|at| self.log.clock.to_unix_ms(at));
+        let priority = came.priority;
+        Place { priority, deadline_ms, ..Place::new(self.id, came.sequence) }
+    }
+
+    /// Writes down what became of messages.
+    pub(super) fn write(&self, changes: &mut Changes, batch: &mut Batch) {
+        if changes.is_ended {
+            batch.delete(self.id);
+        } else {
+            if !changes.gone.is_empty() {
+                batch.settle(self.id, &changes.gone);
+            }
+            let is_same = |a: &(u64, u32), b: &(u64, u32)| a.1 == b.1;
+            for run in changes.returned.chunk_by(is_same) {
+                let ranges: SmallVec<[SequenceRange; 8]> =
+                    run.iter().map(|(sequence, _)| (*sequence).into()).collect();
+                let returns = run.first().map_or(0, |(_, returns)| *returns);
+                batch.mark(self.id, returns, &ranges);
+            }
+        }
+        changes.clear();
+    }
+
+    /// Tells the log what became of messages.
+    pub(super) fn tell(&self, state: &mut QueueState) {
+        self.account(state);
+        if let Some(changes) = state.changes().filter(|changes| !changes.is_empty()) {
+            let mut batch = Batch::new();
+            self.write(changes, &mut batch);
+            self.log.append(batch);
+        }
+    }
+
+    /// Takes part in the count of what queues hold in memory, and tells the queue how much it may.
+    pub(super) fn account(&self, state: &mut QueueState) {
+        let held = state.held_bytes();
+        let told = self.held_bytes.load(Ordering::Relaxed);
+        if held != told {
+            self.held_bytes.store(held, Ordering::Relaxed);
+            // Wraps around below what it adds to, so the sum is right.
+            self.log.held_bytes.fetch_add(held.wrapping_sub(told), Ordering::Relaxed);
+        }
+        let is_tight = self.log.held_bytes() > self.log.share_bytes;
+        state.set_held_bytes_max(if is_tight { HELD_BYTES_MAX_WHEN_TIGHT } else { HELD_BYTES_MAX });
+    }
+
+    /// Has messages go from the log of which the queue knows no more.
+    pub(super) fn settle(&self, ranges: &[SequenceRange]) {
+        let mut batch = Batch::new();
+        batch.settle(self.id, ranges);
+        self.log.append(batch);
+    }
+}
+
+/// Adds a message that stands at `places`; whether it can be kept.
+pub(super) fn write_message(message: &Message, places: &[Place], batch: &mut Batch) -> bool {
+    let body_bytes = u32::try_from(message.body().len()).unwrap_or(u32::MAX);
+    batch.message(body_bytes, places, &[&stored::head(message), message.content()]).is_ok()
 }
 
 impl Clock {
@@ -75,7 +205,7 @@ impl Clock {
     }
 
     /// Milliseconds since 1970, rounded up.
-    pub(crate) fn to_unix_ms(self, at: Instant) -> u64 {
+    fn to_unix_ms(self, at: Instant) -> u64 {
         let ms = |duration: Duration| duration.as_micros().div_ceil(1000);
         let ahead = ms(at.saturating_duration_since(self.instant));
         let behind = ms(self.instant.saturating_duration_since(at));
@@ -83,8 +213,11 @@ impl Clock {
         u64::try_from(unix_ms).unwrap_or(u64::MAX)
     }
 
-    /// The time of this process; what lies before its start is its start.
-    pub(crate) fn to_instant(self, unix_ms: u64) -> Option<Instant> {
+    /// As this process counts time; what lies before its start is its start.
+    pub(super) fn to_instant(self, unix_ms: u64) -> Option<Instant> {
         self.instant.checked_add(Duration::from_millis(unix_ms.saturating_sub(self.unix_ms)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod changes;
 mod command;
 mod consumers;
 pub mod dead_letter;
@@ -14,12 +15,17 @@ mod expiry;
 mod handle;
 mod journal;
 mod limits;
+mod publish;
+mod read_back;
 mod ready;
+mod recovery;
+mod runs;
 mod state;
+mod stored;
 mod unacked;
 mod view;
 
-pub use answer::{Accepted, DeleteIf, Got, Rejected};
+pub use answer::{Accepted, DeleteIf, Got, Positions, Published};
 pub use consumers::{AUTOMATIC_CREDIT_MESSAGES, ConsumerSpec};
 pub use handle::Queue;
 pub use journal::{Journal, MessageLog};
@@ -27,3 +33,5 @@ pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
 pub use view::{ConsumerView, Counts, Totals};
 
 pub(crate) use effect::Effect;
+pub(crate) use publish::publish_all;
+pub(crate) use read_back::{Reader, Wanted};

@@ -2,16 +2,21 @@
 //!
 //! Between two commands no message is ready while a consumer could take it.
 
+mod head;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use model::{AckMode, LinkId, Message, Outcome};
 
+use self::head::wanted;
+use super::changes::{Changes, Logged};
 use super::command::Command;
 use super::consumers::{ConsumerKey, ConsumerSpec, Consumers};
 use super::effect::Effect;
 use super::expiry::{Alarm, Expiry};
 use super::limits::{Limits, Overflow};
+use super::read_back::Wanted;
 use super::ready::{Entry, Ready, Taken};
 use super::unacked::{Outstanding, Unacked};
 use super::view::{ConsumerView, Counts, Totals};
@@ -32,7 +37,16 @@ pub(crate) struct QueueState {
     alarm: Alarm,
     totals: Totals,
     is_ended: bool,
+    /// What the log must hear; `None` of a queue that keeps nothing there.
+    changes: Option<Box<Changes>>,
+    /// What is in the log leaves memory once the messages there take so many bytes.
+    held_bytes_max: u64,
+    /// Messages were asked for that have not come yet.
+    is_reading: bool,
 }
+
+/// Fewer messages than this in memory before those that are in the log only: more are asked for.
+const READ_BELOW_MESSAGES: usize = 512;
 
 impl QueueState {
     /// A queue declared at `now`. The caller applies [`Command::Touch`] to start its lease.
@@ -49,7 +63,47 @@ impl QueueState {
             alarm: Alarm::default(),
             totals: Totals::default(),
             is_ended: false,
+            changes: None,
+            held_bytes_max: u64::MAX,
+            is_reading: false,
         }
+    }
+
+    /// Keeps persistent messages in the log from here on. Never gives a sequence below
+    /// `next_sequence`.
+    pub(crate) fn keep(&mut self, next_sequence: u64) {
+        self.changes = Some(Box::default());
+        self.next_sequence = next_sequence;
+    }
+
+    /// Takes note of a message that the log had before: in the order of their sequences.
+    pub(crate) fn recover(&mut self, sequence: u64, priority: u8, body_bytes: u64) {
+        self.ready.push_to_log(priority, sequence, body_bytes);
+    }
+
+    /// What the log must hear; whoever tells it clears them.
+    pub(crate) fn changes(&mut self) -> Option<&mut Changes> {
+        self.changes.as_deref_mut()
+    }
+
+    /// Lets what is in the log leave memory once the messages there take so many bytes.
+    pub(crate) fn set_held_bytes_max(&mut self, bytes: u64) {
+        self.held_bytes_max = bytes;
+    }
+
+    /// What its ready messages take in memory, in bytes.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.ready.held_bytes()
+    }
+
+    /// When a message expires, as the clock says it.
+    pub(crate) fn deadline(&self, logged: &Logged) -> Option<Instant> {
+        logged.expiry.at(self.birth)
+    }
+
+    /// What must be read before a message can be got, if that is so.
+    pub(crate) fn wanted_to_get(&self) -> Option<Wanted> {
+        self.ready.next_run(1).map(|(priority, run)| wanted(priority, run))
     }
 
     /// Applies one command and says what must be done about it.
@@ -78,7 +132,10 @@ impl QueueState {
                 self.consumers.set_prefetch((link, consumer), prefetch);
             }
             Command::Lose(link) => self.lose(now, link, effects),
-            Command::Purge => effects.push(counted(self.ready.clear())),
+            Command::Purge => {
+                self.forget_ready();
+                effects.push(counted(self.ready.clear()));
+            }
             Command::Delete => {
                 effects.push(counted(self.ready.messages()));
                 self.end(effects);
@@ -88,10 +145,12 @@ impl QueueState {
                 self.limits = limits;
                 self.drop_beyond_limits(now, effects);
             }
+            Command::ReadBack(read) => self.read_back(now, read, effects),
             Command::Tick => self.tick(now, effects),
         }
         if !self.is_ended {
             self.dispatch(now, effects);
+            self.ask_for_more(effects);
             effects.extend(self.alarm.set(self.next_deadline()).map(Effect::Tick));
         }
     }
@@ -135,7 +194,7 @@ impl QueueState {
         if self.limits.overflow != Overflow::DropHead && !self.has_room_for(&message) {
             self.totals.rejected += 1;
             if self.limits.overflow == Overflow::RejectPublishDeadLetter {
-                self.bury(message, DeathReason::MaxLength, effects);
+                self.bury(message, None, DeathReason::MaxLength, effects);
             }
             effects.push(Effect::Rejected);
             return;
@@ -147,15 +206,28 @@ impl QueueState {
         let priority = marks.priority.unwrap_or(0).min(highest);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let entry = Entry { message, sequence, expiry };
-        if self.consumers.is_any_ready() {
-            debug_assert!(self.ready.is_empty(), "a consumer waits only for an empty queue");
+        let changes = self.changes.as_mut().filter(|_| marks.is_persistent);
+        let is_logged = changes.is_some();
+        if let Some(changes) = changes {
+            changes.came = Some(Logged { sequence, priority, expiry });
+        }
+        let entry = Entry { message, sequence, expiry, is_logged };
+        if self.ready.is_empty() && self.consumers.is_any_ready() {
             let taken = Taken { entry, priority, returns: 0 };
             self.deliver(taken, effects);
             return;
         }
-        self.ready.push(priority, entry);
+        if is_logged && self.may_leave_memory(priority) {
+            self.ready.push_to_log(priority, sequence, entry.message.body().len() as u64);
+        } else {
+            self.ready.push(priority, entry);
+        }
         self.drop_beyond_limits(now, effects);
+    }
+
+    /// Whether a message that is in the log need not be in memory, too.
+    fn may_leave_memory(&self, priority: u8) -> bool {
+        self.ready.held_bytes() >= self.held_bytes_max || self.ready.has_runs(priority)
     }
 
     fn settle(
@@ -176,11 +248,13 @@ impl QueueState {
                 self.consumers.settled(consumer);
             }
             match outcome {
-                Outcome::Accept => self.totals.acked += 1,
+                Outcome::Accept => {
+                    self.totals.acked += 1;
+                    self.forget(&outstanding.taken.entry);
+                }
                 Outcome::Requeue => self.put_back(outstanding.taken, effects),
                 Outcome::Reject => {
-                    let message = outstanding.taken.entry.message;
-                    self.bury(message, DeathReason::Rejected, effects);
+                    self.bury_entry(outstanding.taken.entry, DeathReason::Rejected, effects);
                 }
             }
         }
@@ -205,7 +279,10 @@ impl QueueState {
             message: Arc::clone(&taken.entry.message),
         });
         match ack {
-            AckMode::Automatic => self.totals.got_automatic += 1,
+            AckMode::Automatic => {
+                self.totals.got_automatic += 1;
+                self.forget(&taken.entry);
+            }
             AckMode::Manual => {
                 self.totals.got += 1;
                 self.unacked.insert(Outstanding { taken, link, consumer: None });
@@ -256,107 +333,11 @@ impl QueueState {
         self.is_ended = true;
         self.ready.clear();
         self.unacked.clear();
+        if let Some(changes) = &mut self.changes {
+            changes.clear();
+            changes.is_ended = true;
+        }
         effects.extend(self.consumers.drain().map(Effect::Cancelled));
-    }
-
-    /// Hands out what is ready, as long as somebody can take it.
-    fn dispatch(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        if self.ready.is_empty() {
-            return;
-        }
-        self.drop_expired(now, effects);
-        while self.consumers.is_any_ready() {
-            let Some(taken) = self.ready.pop() else {
-                return;
-            };
-            self.deliver(taken, effects);
-            self.drop_expired(now, effects);
-        }
-    }
-
-    fn deliver(&mut self, taken: Taken, effects: &mut Vec<Effect>) {
-        let Some(turn) = self.consumers.take_turn() else {
-            debug_assert!(false, "the caller has seen that a consumer is ready");
-            return;
-        };
-        let is_redelivered = taken.returns > 0;
-        self.totals.redelivered += u64::from(is_redelivered);
-        let sequence = taken.entry.sequence;
-        let message = match turn.ack {
-            AckMode::Automatic => {
-                self.totals.delivered_automatic += 1;
-                taken.entry.message
-            }
-            AckMode::Manual => {
-                self.totals.delivered += 1;
-                let message = Arc::clone(&taken.entry.message);
-                let consumer = Some(turn.consumer);
-                self.unacked.insert(Outstanding { taken, link: turn.link, consumer });
-                message
-            }
-        };
-        effects.push(Effect::Deliver {
-            consumer: turn.consumer,
-            sequence,
-            is_redelivered,
-            message,
-        });
-    }
-
-    /// Back to its place, unless it has come back too often.
-    fn put_back(&mut self, mut taken: Taken, effects: &mut Vec<Effect>) {
-        taken.returns += 1;
-        match self.limits.returns_max {
-            Some(limit) if taken.returns > limit => {
-                self.bury(taken.entry.message, DeathReason::DeliveryLimit, effects);
-            }
-            _ => self.ready.put_back(taken),
-        }
-    }
-
-    fn has_room_for(&self, message: &Message) -> bool {
-        let bytes = message.body().len() as u64;
-        !self.is_beyond_limits(self.ready.messages() + 1, self.ready.body_bytes() + bytes)
-    }
-
-    fn is_beyond_limits(&self, messages: u64, body_bytes: u64) -> bool {
-        self.limits.messages_max.is_some_and(|max| messages > max)
-            || self.limits.bytes_max.is_some_and(|max| body_bytes > max)
-    }
-
-    /// Drops from the head until both limits hold. Only ready messages count.
-    ///
-    /// A queue that turns publishes down keeps what it has, even when more comes back to it.
-    fn drop_beyond_limits(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let is_beyond = |it: &Self| {
-            it.limits.overflow == Overflow::DropHead
-                && it.is_beyond_limits(it.ready.messages(), it.ready.body_bytes())
-        };
-        if is_beyond(self) {
-            self.drop_expired(now, effects);
-        }
-        while is_beyond(self) {
-            let Some(taken) = self.ready.pop() else { return };
-            self.bury(taken.entry.message, DeathReason::MaxLength, effects);
-        }
-    }
-
-    /// Drops what has expired at the head; behind a message that lives it waits its turn.
-    fn drop_expired(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        while self.ready.head().is_some_and(|head| head.expiry.is_over(self.birth, now)) {
-            let Some(taken) = self.ready.pop() else {
-                return;
-            };
-            self.bury(taken.entry.message, DeathReason::Expired, effects);
-        }
-    }
-
-    /// The end of a message: to the dead-letter exchange, if there is one.
-    fn bury(&mut self, message: Arc<Message>, reason: DeathReason, effects: &mut Vec<Effect>) {
-        self.totals.died += 1;
-        if self.limits.dead_letter.is_some() {
-            effects.push(Effect::DeadLetter(message, reason));
-        }
     }
 
     fn next_deadline(&self) -> Option<Instant> {

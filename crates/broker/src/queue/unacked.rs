@@ -87,6 +87,12 @@ impl Unacked {
         sequences.into_iter().filter_map(|sequence| self.remove(link, sequence)).collect()
     }
 
+    /// Their sequences, in no order.
+    pub(super) fn all_sequences(&self) -> impl Iterator<Item = u64> {
+        let in_run = self.run.iter().filter(|slot| slot.outstanding.is_some());
+        in_run.map(|slot| slot.sequence).chain(self.strays.keys().copied())
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -120,9 +126,7 @@ impl Unacked {
     /// What is outstanding, by age.
     #[cfg(test)]
     pub(super) fn sequences(&self) -> Vec<u64> {
-        let in_run = self.run.iter().filter(|slot| slot.outstanding.is_some());
-        let mut sequences: Vec<u64> = in_run.map(|slot| slot.sequence).collect();
-        sequences.extend(self.strays.keys());
+        let mut sequences: Vec<u64> = self.all_sequences().collect();
         sequences.sort_unstable();
         sequences
     }
@@ -145,7 +149,7 @@ mod tests {
 
     fn outstanding(sequence: u64, link: u64) -> Outstanding {
         let message = sample::message("k", b"123", Marks::default());
-        let entry = Entry { message, sequence, expiry: Expiry::NEVER };
+        let entry = Entry { message, sequence, expiry: Expiry::NEVER, is_logged: false };
         let taken = Taken { entry, priority: 0, returns: 0 };
         Outstanding { taken, link: LinkId(link), consumer: None }
     }

@@ -16,7 +16,11 @@ const STREAM_BATCH_BYTES: u64 = 256 * 1024;
 
 impl Link {
     pub(crate) fn receive(&mut self, now: Instant, limit: usize, events: &mut Vec<Event>) {
-        match self.inbox.take_end().map(|end| *end) {
+        let (end, synced) = self.inbox.take_words();
+        if let Some(synced) = synced {
+            self.hear_of_log(synced, events);
+        }
+        match end.map(|end| *end) {
             Some(End::Closed { reason }) => events.push(Event::Closed { reason }),
             Some(End::Overrun { consumer, bound }) if self.is_overrun(consumer) => {
                 events.push(Event::Overrun(consumer, bound));

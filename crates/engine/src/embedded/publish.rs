@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker::Routed;
 use broker::turn::Turn;
 use model::{ConsumerId, DeliveryId, Message, Outcome, Refusal};
 use smallvec::SmallVec;
@@ -54,6 +55,7 @@ impl Link {
         };
         let (mut published, mut confirmed) = (0, 0);
         let mut returned = 0;
+        let mut awaited: SmallVec<[u64; 32]> = SmallVec::new();
         let outcome = match &mut self.access {
             None => Err(Refusal::Internal),
             Some(access) => access.publish_all(turn, messages, |routed| {
@@ -67,13 +69,19 @@ impl Link {
                 }
                 if let Some(number) = promise.confirm {
                     confirmed += 1;
-                    events.push(match routed.was_rejected {
-                        false => Event::Confirmed(channel, number),
-                        true => Event::Rejected(channel, number),
-                    });
+                    match routed {
+                        Routed { was_rejected: true, .. } => {
+                            events.push(Event::Rejected(channel, number));
+                        }
+                        Routed { is_logged: true, .. } => awaited.push(number),
+                        _ => events.push(Event::Confirmed(channel, number)),
+                    }
                 }
             }),
         };
+        if !awaited.is_empty() {
+            self.await_log(channel, awaited, events);
+        }
         self.channels.count(channel, |tally| tally.published += published);
         self.broker.count_returned(returned);
         self.broker.count_confirmed(confirmed);

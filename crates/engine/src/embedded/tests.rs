@@ -194,7 +194,7 @@ fn channels_that_take_turns_are_answered_each_in_its_order() {
 /// Of the longest run, and of one that takes two locks, every message arrives, in order.
 #[test]
 fn a_consumer_gets_a_run_in_its_order() {
-    let longest = broker::queue::Rejected::MESSAGES_MAX;
+    let longest = broker::queue::Positions::MESSAGES_MAX;
     for length in [1, longest, longest + 1, 300] {
         let mut link = link();
         let mut commands = vec![parse("1 consume q")];

@@ -23,12 +23,15 @@ pub(super) struct Transaction {
     commit: Option<Commit>,
 }
 
-/// A commit whose publishes are not all confirmed.
+/// A commit of which not everything is confirmed.
 #[derive(Debug)]
 struct Commit {
     unconfirmed: usize,
     has_rejected: bool,
 }
+
+/// The number by which it is heard that settlements are safe; publishes begin with 1.
+const SETTLED: u64 = 0;
 
 impl Transaction {
     /// Keeps a publish.
@@ -67,7 +70,8 @@ impl Channel {
     ) -> Result<(), Failure> {
         let (number, channel) = (self.number, self.id());
         let transaction = self.transaction(tx::Commit::ID)?;
-        let unconfirmed = transaction.publishes.len();
+        let settles = !transaction.settled.is_empty();
+        let unconfirmed = transaction.publishes.len() + usize::from(settles);
         for (mut publish, confirm) in transaction.publishes.drain(..).zip(1..) {
             publish.confirm = Some(confirm);
             actions.commands.push(Command::Publish(publish));
@@ -76,6 +80,9 @@ impl Channel {
             for (_, id) in settled {
                 submit_settled(actions, channel, id, outcome);
             }
+        }
+        if settles {
+            actions.commands.push(Command::Flush(channel, SETTLED));
         }
         match unconfirmed {
             0 => say(actions, number, &tx::CommitOk {}),

@@ -57,6 +57,13 @@ impl Receipts {
         }));
     }
 
+    /// The receipt leaves once all that was sent before is safe.
+    pub(super) fn flush(&mut self, receipt: &[u8], actions: &mut Actions) {
+        self.last += 1;
+        self.waiting.push_back((self.last, receipt.into()));
+        actions.commands.push(engine::Command::Flush(CHANNEL, self.last));
+    }
+
     /// A message is safe: its receipt leaves.
     pub(super) fn confirm(&mut self, number: u64, actions: &mut Actions) {
         if let Some(receipt) = self.take(number) {

@@ -119,7 +119,10 @@ impl Open {
                 }
             }
         }
-        Ok(After::Receipt)
+        if let Some(receipt) = frame.headers.get("receipt") {
+            self.receipts.flush(&receipt, actions);
+        }
+        Ok(After::Nothing)
     }
 }
 

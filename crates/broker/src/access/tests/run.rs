@@ -4,7 +4,7 @@ use model::{AckMode, LinkId, SourceId, VhostName};
 use proptest::prelude::*;
 
 use super::*;
-use crate::queue::Rejected;
+use crate::queue::Positions;
 
 /// Publishes in a row that each go where the topology says, or are refused.
 const TOPOLOGY: [&str; 16] = [
@@ -121,7 +121,7 @@ proptest! {
 /// told right on either side of that limit.
 #[test]
 fn a_long_run_is_told_message_by_message() {
-    for length in [Rejected::MESSAGES_MAX, Rejected::MESSAGES_MAX + 1, 200] {
+    for length in [Positions::MESSAGES_MAX, Positions::MESSAGES_MAX + 1, 200] {
         let mut publisher = Publisher::new();
         let messages: Vec<_> = (0..length).map(|_| message("-", "a", &[])).collect();
         publisher.publish(&messages);

@@ -6,6 +6,7 @@ use model::{ConsumerTag, FieldValue, Marks};
 
 use super::*;
 use crate::inbox::Inbox;
+use crate::queue::{Accepted, Positions};
 use crate::sample;
 use crate::turn::DeathReason;
 
@@ -90,7 +91,7 @@ fn a_batch_says_which_of_it_were_turned_down() {
     let batch: Vec<_> = (0..4).map(|_| sample::message("k", b"", Marks::default())).collect();
     let rejected = queue.publish_batch(&mut turn, batch.into_iter());
     let rejected: Vec<usize> =
-        (0..Rejected::MESSAGES_MAX + 1).filter(|at| rejected.contains(*at)).collect();
+        (0..Positions::MESSAGES_MAX + 1).filter(|at| rejected.contains(*at)).collect();
     assert_eq!(rejected, [2, 3]);
     let one_more = sample::message("k", b"", Marks::default());
     assert_eq!(queue.publish(&mut turn, &one_more), Accepted::No);

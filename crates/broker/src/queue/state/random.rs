@@ -1,10 +1,12 @@
 //! Random commands against a queue and its [`Witness`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{
-    AckMode, ConsumerId, ConsumerTag, ExchangeName, FieldTable, LinkId, Marks, Outcome, SourceId,
+    AckMode, ConsumerId, ConsumerTag, ExchangeName, FieldTable, LinkId, Marks, Message, Outcome,
+    SourceId,
 };
 use proptest::prelude::*;
 
@@ -15,6 +17,7 @@ use crate::queue::command::Command;
 use crate::queue::consumers::ConsumerSpec;
 use crate::queue::effect::Effect;
 use crate::queue::limits::{DeadLetterTarget, Limits, Overflow};
+use crate::queue::read_back::{Read, ReadBack, Wanted};
 use crate::sample;
 
 #[derive(Clone, Debug)]
@@ -59,12 +62,58 @@ enum Step {
     Wait {
         ms: u64,
     },
+    /// From here on what is asked of the log comes late; or, if it did, at once.
+    SlowDown,
 }
 
 struct Run {
     now: Instant,
     state: QueueState,
     witness: Witness,
+    log: Log,
+}
+
+/// The log of a durable queue.
+#[derive(Default)]
+struct Log {
+    /// By sequence, with the priority and how often each came back.
+    messages: BTreeMap<u64, (Arc<Message>, u8, Option<Instant>, u32)>,
+    asked: Vec<Wanted>,
+    is_slow: bool,
+}
+
+impl Log {
+    fn hear(&mut self, state: &mut QueueState, published: Option<&Arc<Message>>) {
+        let came = state.changes().and_then(|changes| changes.came.take());
+        if let (Some(came), Some(message)) = (came, published) {
+            let deadline = state.deadline(&came);
+            let kept = (Arc::clone(message), came.priority, deadline, 0);
+            assert!(self.messages.insert(came.sequence, kept).is_none());
+        }
+        let Some(changes) = state.changes() else { return };
+        for range in &changes.gone {
+            self.messages.retain(|sequence, _| !(range.first..=range.last).contains(sequence));
+        }
+        for (sequence, returns) in &changes.returned {
+            // It may have come back and gone again.
+            if let Some(kept) = self.messages.get_mut(sequence) {
+                kept.3 = *returns;
+            }
+        }
+        changes.clear();
+    }
+
+    /// Two at a time.
+    fn read(&self, wanted: Wanted) -> ReadBack {
+        let its = self.messages.range(wanted.first..=wanted.last);
+        let mut its = its.filter(|(_, (_, priority, ..))| *priority == wanted.priority);
+        let messages = its.by_ref().take(2).map(|(sequence, (message, _, deadline, returns))| {
+            let (message, sequence) = (Arc::clone(message), *sequence);
+            Read { message, sequence, deadline: *deadline, returns: *returns }
+        });
+        let messages = messages.collect();
+        ReadBack { wanted, messages, has_all: its.next().is_none() }
+    }
 }
 
 impl Run {
@@ -72,16 +121,59 @@ impl Run {
         let now = Instant::now();
         let witness =
             Witness { limits: limits.clone(), known: Vec::new(), consumers: [None; 3], gets: None };
-        Self { now, state: QueueState::new(now, limits, false), witness }
+        let log = Log::default();
+        Self { now, state: QueueState::new(now, limits, false), witness, log }
+    }
+
+    /// Of a queue that keeps persistent messages in the log, and no more than so many bytes of them
+    /// in memory.
+    fn durable(limits: Limits, held_bytes_max: u64) -> Self {
+        let mut run = Self::new(limits);
+        run.state.keep(0);
+        run.state.set_held_bytes_max(held_bytes_max);
+        run
     }
 
     fn apply(&mut self, command: Command<'_>) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let published = match &command {
+            Command::Publish(message) => Some(Arc::clone(message)),
+            _ => None,
+        };
         self.state.apply(self.now, command, &mut effects);
+        self.log.hear(&mut self.state, published.as_ref());
         for effect in &effects {
             self.witness.hear(self.now, effect, &self.state);
+            match effect {
+                Effect::ReadBack(wanted) => self.log.asked.push(*wanted),
+                Effect::DeadLetter { logged: Some(sequence), .. } => {
+                    self.log.messages.remove(sequence);
+                }
+                _ => {}
+            }
         }
+        self.answer();
         effects
+    }
+
+    /// Brings what was asked of the log, unless that is slow.
+    fn answer(&mut self) {
+        while !self.log.is_slow
+            && let Some(wanted) = self.log.asked.pop()
+        {
+            let read = self.log.read(wanted);
+            self.apply(Command::ReadBack(read));
+        }
+    }
+
+    fn check_log(&self) {
+        let is_there = |known: &&Known| matches!(known.place, Place::Ready | Place::Unacked { .. });
+        let is_kept = |known: &&Known| known.message.marks().is_persistent;
+        let known = self.witness.known.iter().filter(is_there).filter(is_kept);
+        let mut expected: Vec<u64> = known.map(|known| known.sequence).collect();
+        expected.sort_unstable();
+        let found: Vec<u64> = self.log.messages.keys().copied().collect();
+        assert_eq!(found, expected, "the log holds something else than the queue");
     }
 
     fn step(&mut self, step: &Step) {
@@ -128,6 +220,10 @@ impl Run {
                     known.place = Place::Dropped;
                 }
             }
+            Step::SlowDown => {
+                self.log.is_slow = !self.log.is_slow;
+                self.answer();
+            }
             Step::Wait { ms } => {
                 self.now += Duration::from_millis(ms);
                 self.apply(Command::Tick);
@@ -135,11 +231,17 @@ impl Run {
         }
         // An expired head goes with the next command that looks at it; let one look.
         self.apply(Command::Tick);
-        self.witness.check(self.now, &self.state);
+        if self.state.changes().is_some() {
+            self.check_log();
+        }
+        if self.log.asked.is_empty() {
+            self.witness.check(self.now, &self.state);
+        }
     }
 
     fn publish(&mut self, priority: Option<u8>, bytes: u8, ttl_ms: Option<u64>) {
-        let marks = Marks { priority, expiration_ms: ttl_ms, ..Marks::default() };
+        let is_persistent = bytes > 0;
+        let marks = Marks { priority, expiration_ms: ttl_ms, is_persistent, ..Marks::default() };
         let message = sample::message("k", &vec![0; usize::from(bytes)], marks);
         let limits = &self.witness.limits;
         let is_full = limits.messages_max.is_some_and(|max| self.state.counts().ready + 1 > max)
@@ -197,7 +299,8 @@ impl Run {
         self.witness.gets = (!is_automatic).then_some((link, true));
         let effects = self.apply(Command::Get(LinkId(link), ack));
         let has_got = effects.iter().any(|effect| matches!(effect, Effect::Got { .. }));
-        assert!(has_got || self.witness.ready() == 0, "nothing got");
+        let is_read = self.log.asked.is_empty();
+        assert!(has_got || self.witness.ready() == 0 || !is_read, "nothing got");
     }
 
     fn settle(&mut self, link: u64, nth: usize, count: usize, outcome: Outcome) {
@@ -251,6 +354,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => link().prop_map(|link| Step::Lose { link }),
         1 => (0_u64..15).prop_map(|ms| Step::Wait { ms }),
         1 => Just(Step::Purge),
+        1 => Just(Step::SlowDown),
     ];
     proptest::collection::vec(step, 0..80)
 }
@@ -288,6 +392,18 @@ proptest! {
     #[test]
     fn every_message_is_in_exactly_one_place_and_in_order(limits in limits(), steps in steps()) {
         let mut run = Run::new(limits);
+        for step in &steps {
+            run.step(step);
+        }
+    }
+
+    #[test]
+    fn the_log_holds_what_a_durable_queue_does(
+        limits in limits(),
+        held_bytes_max in prop_oneof![Just(0), 200_u64..2000],
+        steps in steps(),
+    ) {
+        let mut run = Run::durable(limits, held_bytes_max);
         for step in &steps {
             run.step(step);
         }

@@ -165,12 +165,12 @@ impl Bench {
             }
             Effect::Rejected => "turned down".to_owned(),
             Effect::Counted(count) => format!("count {count}"),
-            Effect::DeadLetter(message, reason) => {
+            Effect::DeadLetter { message, reason, .. } => {
                 format!("dead {} {}", name(message), reason.as_str())
             }
             Effect::Cancelled(spec) => format!("cancelled {}", spec.tag),
             Effect::Ended => "ended".to_owned(),
-            Effect::Tick(_) => String::new(),
+            Effect::ReadBack(_) | Effect::Tick(_) => String::new(),
         }
     }
 

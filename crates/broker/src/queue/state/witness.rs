@@ -115,7 +115,7 @@ impl Witness {
                 self.take(message, *is_redelivered, is_manual.then_some((spec.link.0, false)));
                 self.consumers[link].as_mut().unwrap().outstanding += 1;
             }
-            Effect::DeadLetter(message, reason) => {
+            Effect::DeadLetter { message, reason, .. } => {
                 let at = self.find(message);
                 let is_due = self.known[at].dies_at.is_some_and(|due| due <= now);
                 match (reason, self.known[at].place) {

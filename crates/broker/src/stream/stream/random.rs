@@ -112,7 +112,7 @@ impl Reader {
             }
         }
         if self.is_overrun && by.is_some() {
-            let told = self.inbox.take_end().map(|end| *end);
+            let told = self.inbox.take_words().0.map(|end| *end);
             let Some(End::Overrun { consumer, bound }) = told else { panic!("{told:?}") };
             assert_eq!((consumer, Some(bound)), (ConsumerId(0), by));
             assert!(self.cursor.is_overrun());
@@ -127,7 +127,7 @@ impl Reader {
             assert!(!self.knows, "told what it knew");
             self.knows = true;
         }
-        assert!(self.inbox.take_end().is_none(), "ended without a reason");
+        assert!(self.inbox.take_words().0.is_none(), "ended without a reason");
     }
 
     fn read(&mut self, turn: &mut Turn, limit: usize, end: u64) {

@@ -118,7 +118,7 @@ impl Bench {
 
     fn listen(&mut self) {
         for (name, (inbox, _)) in &self.readers {
-            match inbox.take_end().map(|end| *end) {
+            match inbox.take_words().0.map(|end| *end) {
                 Some(End::Overrun { bound, .. }) => {
                     self.log.push(format!("ended {name} by {bound}"));
                 }

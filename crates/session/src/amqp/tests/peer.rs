@@ -300,6 +300,7 @@ fn show_command(command: Command) -> String {
             };
             format!("{outcome} {} {}", channel.0, sequences(&ids))
         }
+        Command::Flush(channel, number) => format!("flush {} {number}", channel.0),
         Command::Publish(publish) => format!(
             "publish {} {}/{} {}{}{}",
             publish.channel.0,

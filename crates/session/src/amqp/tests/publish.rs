@@ -325,11 +325,16 @@ fn a_transaction_holds_back_until_its_commit() {
     peer.say(1, &basic::Ack { delivery_tag: 1, multiple: false });
     assert_eq!(peer.asked(), "");
     peer.say(1, &tx::Commit {});
-    assert_eq!(peer.asked(), "publish 1 / a confirm 1; publish 1 / b confirm 2; accept 1 [1]");
+    assert_eq!(
+        peer.asked(),
+        "publish 1 / a confirm 1; publish 1 / b confirm 2; accept 1 [1]; flush 1 0"
+    );
     peer.say(1, &queue::Purge { queue: "q", no_wait: false });
     peer.hear(Event::Confirmed(Channel(1), 2));
     assert_eq!((peer.heard(), peer.asked()), (String::new(), String::new()));
     peer.hear(Event::Confirmed(Channel(1), 1));
+    assert_eq!((peer.heard(), peer.asked()), (String::new(), String::new()));
+    peer.hear(Event::Confirmed(Channel(1), 0));
     assert_eq!(peer.heard(), "1 tx.CommitOk");
     assert!(peer.asked().starts_with("PurgeQueue"));
 }
@@ -351,7 +356,7 @@ fn a_rollback_forgets_publishes_and_restores_acknowledgements() {
     );
     peer.say(1, &basic::Ack { delivery_tag: 0, multiple: true });
     peer.say(1, &tx::Commit {});
-    assert_eq!(peer.asked(), "accept 1 [1]");
+    assert_eq!(peer.asked(), "accept 1 [1]; flush 1 0");
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn obey(peer: &mut Peer) -> String {
                     Some(number) => Event::Confirmed(channel, number),
                     None => continue,
                 },
+                Command::Flush(_, number) => Event::Confirmed(channel, number),
                 Command::Settle(..)
                 | Command::Written(..)
                 | Command::Describe(_)

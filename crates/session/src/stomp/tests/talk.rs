@@ -213,6 +213,7 @@ impl Talk {
             Command::Publish(publish) => {
                 publish.confirm.map(|number| Event::Confirmed(channel, number))
             }
+            Command::Flush(_, number) => Some(Event::Confirmed(channel, *number)),
             Command::Settle(..) | Command::Written(..) | Command::Describe(_) => None,
             Command::DeclareQueue(_, spec, _) => {
                 let queue = spec.name.clone();
@@ -336,6 +337,7 @@ fn show_command(command: &Command) -> Option<String> {
             let ids: Vec<_> = ids.iter().map(|id| id.sequence.to_string()).collect();
             format!("settle {} {outcome:?}", ids.join(","))
         }
+        Command::Flush(..) => "flush".to_owned(),
         Command::Cancel(_, consumer) => format!("cancel {}", consumer.0),
         Command::DeleteQueue(_, queue, _) => format!("delete {queue}"),
         Command::Written(consumer, count) => format!("written {}x{count}", consumer.0),

@@ -11,8 +11,8 @@ fn what_is_sent_in_a_transaction_leaves_at_its_commit() {
         ("SEND destination:/queue/a|2", "publish \"\" a|2"),
         ("SEND transaction:t destination:/queue/a|3", ""),
         ("COMMIT transaction:t receipt:c", {
-            "publish \"\" a confirmed|1; publish \"\" a|3; RECEIPT receipt-id:c; \
-             RECEIPT receipt-id:1"
+            "publish \"\" a confirmed|1; publish \"\" a|3; flush; RECEIPT receipt-id:1; \
+             RECEIPT receipt-id:c"
         }),
         ("BEGIN transaction:t", ""),
         ("SEND transaction:t destination:/queue/a receipt:4|4", ""),
