@@ -63,7 +63,7 @@ impl Queue {
         let mut state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
         let journal = journal.filter(|_| spec.is_durable && !spec.is_exclusive);
         if journal.is_some() {
-            state.keep(0);
+            state.keep(0, accepted.kind.keeps_transient());
         }
         let queue = Arc::new(Self {
             name,

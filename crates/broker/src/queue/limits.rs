@@ -89,6 +89,11 @@ impl QueueKind {
         }
     }
 
+    /// Whether transient messages survive a restart, too. Source: RabbitMQ, "Quorum Queues".
+    pub(super) fn keeps_transient(self) -> bool {
+        self != Self::Classic
+    }
+
     /// As RabbitMQ's reply texts say it.
     pub(super) fn module(self) -> &'static str {
         match self {

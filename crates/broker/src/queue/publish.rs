@@ -113,8 +113,10 @@ fn publish_logged(
     let mut batch = Batch::with_room(room(messages));
     let mut published = Published::default();
     let is_writable = log.is_writable();
+    let keeps_transient = queues.iter().any(|queue| queue.kind().keeps_transient());
     for (message, at) in messages.iter().zip(first..) {
-        if message.marks().is_persistent && !is_writable {
+        let is_kept = message.marks().is_persistent || keeps_transient;
+        if is_kept && !is_writable {
             published.rejected.add(at);
             continue;
         }

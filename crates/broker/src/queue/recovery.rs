@@ -36,7 +36,7 @@ impl Queue {
         let next_sequence = store.queue(id).map_or(0, |totals| totals.next_sequence);
         {
             let mut state = self.lock();
-            state.keep(next_sequence);
+            state.keep(next_sequence, self.kind().keeps_transient());
             let mut from = 0;
             loop {
                 let heads = store.heads(id, from, HEADS_MAX);

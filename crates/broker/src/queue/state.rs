@@ -39,6 +39,8 @@ pub(crate) struct QueueState {
     is_ended: bool,
     /// What the log must hear; `None` of a queue that keeps nothing there.
     changes: Option<Box<Changes>>,
+    /// Transient messages are kept in the log like all others.
+    keeps_transient: bool,
     /// What is in the log leaves memory once the messages there take so many bytes.
     held_bytes_max: u64,
     /// Messages were asked for that have not come yet.
@@ -64,15 +66,17 @@ impl QueueState {
             totals: Totals::default(),
             is_ended: false,
             changes: None,
+            keeps_transient: false,
             held_bytes_max: u64::MAX,
             is_reading: false,
         }
     }
 
-    /// Keeps persistent messages in the log from here on. Never gives a sequence below
-    /// `next_sequence`.
-    pub(crate) fn keep(&mut self, next_sequence: u64) {
+    /// Keeps persistent messages in the log from here on, or all of them. Never gives a sequence
+    /// below `next_sequence`.
+    pub(crate) fn keep(&mut self, next_sequence: u64, keeps_transient: bool) {
         self.changes = Some(Box::default());
+        self.keeps_transient = keeps_transient;
         self.next_sequence = next_sequence;
     }
 
@@ -206,7 +210,8 @@ impl QueueState {
         let priority = marks.priority.unwrap_or(0).min(highest);
         let sequence = self.next_sequence;
         self.next_sequence += 1;
-        let changes = self.changes.as_mut().filter(|_| marks.is_persistent);
+        let is_kept = marks.is_persistent || self.keeps_transient;
+        let changes = self.changes.as_mut().filter(|_| is_kept);
         let is_logged = changes.is_some();
         if let Some(changes) = changes {
             changes.came = Some(Logged { sequence, priority, expiry });

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! flags          one byte: 1 a dead letter, 2 has a user id, 4 has CC or BCC, 8 has a priority,
-//!                16 has an expiration
+//!                16 has an expiration, 32 transient
 //! exchange       length (one byte), name
 //! key bytes      one byte
 //! property bytes four bytes, the lowest first
@@ -21,6 +21,7 @@ const USER_ID: u8 = 2;
 const SENDER_SELECTED: u8 = 4;
 const PRIORITY: u8 = 8;
 const EXPIRATION: u8 = 16;
+const TRANSIENT: u8 = 32;
 
 /// What stands before the content of a stored message.
 pub(super) type Head = SmallVec<[u8; 64]>;
@@ -35,7 +36,8 @@ pub(super) fn head(message: &Message) -> Head {
             | flag(marks.has_user_id, USER_ID)
             | flag(marks.has_sender_selected, SENDER_SELECTED)
             | flag(marks.priority.is_some(), PRIORITY)
-            | flag(marks.expiration_ms.is_some(), EXPIRATION),
+            | flag(marks.expiration_ms.is_some(), EXPIRATION)
+            | flag(!marks.is_persistent, TRANSIENT),
     );
     let exchange = message.exchange().as_str().as_bytes();
     // A name has at most 255 bytes, and so has a key.
@@ -62,7 +64,7 @@ pub(super) fn read(mut stored: Vec<u8>, codec: &'static PropertyCodec) -> Option
     let property_bytes = u32::from_le_bytes(take(&mut rest)?);
     let has = |bit: u8| flags & bit != 0;
     let mut marks = Marks {
-        is_persistent: true,
+        is_persistent: !has(TRANSIENT),
         is_dead_letter: has(DEAD_LETTER),
         has_user_id: has(USER_ID),
         has_sender_selected: has(SENDER_SELECTED),
@@ -110,7 +112,7 @@ mod tests {
             expiration_ms: Some(1 << 40),
             is_dead_letter: true,
         };
-        for marks in [marks, Marks { is_persistent: true, ..Marks::default() }] {
+        for marks in [marks, Marks::default()] {
             let message = sample::message("a.key", b"the body", marks);
             let back = read(stored(&message), message.codec()).unwrap();
             assert_eq!(back.marks(), marks);

@@ -129,7 +129,7 @@ impl Run {
     /// in memory.
     fn durable(limits: Limits, held_bytes_max: u64) -> Self {
         let mut run = Self::new(limits);
-        run.state.keep(0);
+        run.state.keep(0, false);
         run.state.set_held_bytes_max(held_bytes_max);
         run
     }
