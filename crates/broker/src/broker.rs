@@ -10,10 +10,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::access::Access;
 use crate::admission::{Admission, ConnectionLimits};
-use crate::auth::{PasswordHash, Rights, Tables, User, UserLimits};
+use crate::auth::{PasswordHash, Rights, User, UserLimits};
+use crate::definitions::{Change, Definition, Definitions, Failure};
 use crate::exchange::Address;
 use crate::queue::dead_letter::{self, Death};
-use crate::queue::{self, MessageLog, Queue, Totals};
+use crate::queue::{self, Journal, MessageLog, Queue, Reader, Totals};
+use crate::restore::{CloseError, RestoreError};
 use crate::routing;
 use crate::settings::Settings;
 use crate::stats::{Count, Counters};
@@ -36,7 +38,16 @@ pub struct Broker {
     admission: Arc<Admission>,
     timers: Timers,
     /// None of a broker that keeps nothing.
-    log: Option<Arc<MessageLog>>,
+    pub(crate) durability: Option<Durability>,
+}
+
+/// What outlives the process.
+#[derive(Clone, Debug)]
+pub struct Durability {
+    /// What exists.
+    pub definitions: Arc<Definitions>,
+    /// The messages of durable queues.
+    pub log: Arc<MessageLog>,
 }
 
 /// Credentials, and what is known about where they come from.
@@ -72,12 +83,18 @@ impl Identity {
 }
 
 impl Broker {
-    /// A broker with the default vhost and user.
+    /// A broker with the default vhost and user, that keeps nothing.
     pub fn new(settings: Settings) -> Arc<Self> {
+        let broker = Self::empty(settings);
+        broker.seed();
+        Arc::new(broker)
+    }
+
+    fn empty(settings: Settings) -> Self {
         let counters = Arc::new(Counters::default());
         let streams = settings.streams;
         let budget = Budget::new(streams.each, streams.all, Arc::clone(&counters));
-        let broker = Self {
+        Self {
             rights: Rights::default(),
             vhosts: RwLock::default(),
             counters,
@@ -85,19 +102,81 @@ impl Broker {
             past: Mutex::default(),
             admission: Arc::default(),
             timers: Timers::default(),
-            log: None,
+            durability: None,
             settings,
-        };
-        broker.seed();
-        Arc::new(broker)
+        }
+    }
+
+    /// A broker as it was left, or with the default vhost and user if nothing was.
+    ///
+    /// # Errors
+    ///
+    /// [`RestoreError`] if what was left cannot be taken up.
+    pub fn open(settings: Settings, durability: Durability) -> Result<Arc<Self>, RestoreError> {
+        let broker = Self { durability: Some(durability.clone()), ..Self::empty(settings) };
+        let loaded = durability.definitions.take_loaded();
+        let (is_new, was_clean) = (loaded.is_new, loaded.was_clean);
+        broker.restore(loaded)?;
+        if is_new {
+            broker.seed();
+        }
+        let broker = Arc::new(broker);
+        Reader::start(&durability.log, Arc::downgrade(&broker))?;
+        broker.recover_messages(&durability.log, was_clean);
+        broker.settle_definitions()?;
+        Ok(broker)
+    }
+
+    /// Waits until every change of definitions so far is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it will never be.
+    pub fn settle_definitions(&self) -> Result<(), Failure> {
+        self.durability.as_ref().map_or(Ok(()), |durability| durability.definitions.settle())
+    }
+
+    /// Whether every change of definitions so far is durable.
+    pub fn is_settled(&self) -> bool {
+        self.durability.as_ref().is_none_or(|durability| durability.definitions.is_settled())
+    }
+
+    /// Makes durable what was handed over, and notes that the node ended by itself. Nothing is kept
+    /// from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`] if something could not be kept, then or before.
+    pub fn close(&self) -> Result<(), CloseError> {
+        let Some(Durability { definitions, log }) = &self.durability else { return Ok(()) };
+        log.store().close()?;
+        definitions.close()?;
+        Ok(())
+    }
+
+    /// The journal of a new durable queue, if durable queues are kept.
+    pub(crate) fn new_journal(&self) -> Option<Journal> {
+        let Durability { definitions, log } = self.durability.as_ref()?;
+        Some(Journal::new(log, definitions.next_queue()))
+    }
+
+    /// Keeps a definition, if definitions are kept.
+    pub(crate) fn define(&self, definition: Definition) {
+        self.change_definitions(Change::Put(Box::new(definition)));
+    }
+
+    /// Hands a change of definitions over, if they are kept.
+    pub(crate) fn change_definitions(&self, change: Change) {
+        if let Some(durability) = &self.durability {
+            durability.definitions.push(change);
+        }
     }
 
     fn seed(&self) {
         let vhost = &self.settings.default_vhost;
         let description = "Default virtual host".to_owned();
         let metadata = VhostMetadata { description, ..VhostMetadata::default() };
-        let made = Arc::new(Vhost::new(vhost.clone(), metadata));
-        self.vhosts.write().insert(vhost.clone(), made);
+        self.add_vhost(vhost, metadata);
         let Some(default) = &self.settings.default_user else { return };
         let user = User {
             name: default.name.clone(),
@@ -106,18 +185,16 @@ impl Broker {
             limits: UserLimits::default(),
         };
         let permission = default.permission.clone();
-        let set = |tables: &mut Tables| {
-            tables.users.insert(user.name.clone(), Arc::new(user));
-            tables.set_permission(&default.name, vhost, permission)
-        };
-        if let Err(refusal) = self.rights.change(set) {
+        let node = self.operate_as_node();
+        node.set_user(user);
+        if let Err(refusal) = node.set_permission(&default.name, vhost, permission) {
             tracing::error!(user = %default.name, %refusal, "the default user has no permissions");
         }
     }
 
     /// The log of durable queues, if there is one.
     pub fn log(&self) -> Option<&Arc<MessageLog>> {
-        self.log.as_ref()
+        self.durability.as_ref().map(|durability| &durability.log)
     }
 
     /// The node's settings.

@@ -7,10 +7,12 @@ pub mod access;
 mod admission;
 pub mod auth;
 pub mod broker;
+pub mod definitions;
 mod exchange;
 pub mod inbox;
 pub mod listing;
 pub mod queue;
+mod restore;
 mod routing;
 #[cfg(test)]
 mod sample;
@@ -24,6 +26,7 @@ pub mod vhost;
 pub mod view;
 
 pub use access::{Access, Declared, Follow, Operator, Routed};
-pub use broker::{Broker, Identity, Login};
-pub use queue::DeleteIf;
+pub use broker::{Broker, Durability, Identity, Login};
+pub use queue::{DeleteIf, MessageLog};
+pub use restore::{CloseError, RestoreError};
 pub use settings::{DefaultUser, Settings};

@@ -46,6 +46,8 @@ pub struct Link {
     ready: VecDeque<ConsumerId>,
     /// What is confirmed once the log is synced, the oldest first.
     awaited: VecDeque<Awaited>,
+    /// Something was declared, bound or deleted in this turn.
+    has_defined: bool,
     is_closed: bool,
 }
 
@@ -69,6 +71,7 @@ impl Link {
             drained: VecDeque::new(),
             ready: VecDeque::new(),
             awaited: VecDeque::new(),
+            has_defined: false,
             is_closed: false,
         }
     }
@@ -97,6 +100,9 @@ impl Link {
         }
         self.publish(&mut turn, &mut run, events);
         self.broker.finish(&mut turn);
+        if std::mem::take(&mut self.has_defined) {
+            self.settle_definitions(events);
+        }
         self.channels.report(&self.connection);
     }
 
@@ -146,6 +152,15 @@ impl Link {
         if !self.channels.is_alive(channel) {
             return None;
         }
+        self.has_defined |= matches!(
+            command,
+            Command::DeclareExchange(..)
+                | Command::DeleteExchange(..)
+                | Command::Bind(..)
+                | Command::Unbind(..)
+                | Command::DeclareQueue(..)
+                | Command::DeleteQueue(..)
+        );
         let answer = match command {
             Command::DeclareExchange(_, spec, mode) => self.declare_exchange(turn, &spec, mode),
             Command::DeleteExchange(_, name, only_if) => self.delete_exchange(turn, &name, only_if),

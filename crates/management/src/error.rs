@@ -37,6 +37,11 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "not_authorised", reason)
     }
 
+    /// What was asked for cannot be kept.
+    pub(crate) fn internal(reason: &str) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", reason)
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Object Not Found", "Not Found")
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::ServiceExt;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use engine::Engine;
@@ -83,10 +83,27 @@ fn router(app: Arc<App>) -> Router {
         .merge(checks())
         .fallback(|| async { Failure::not_found() })
         .method_not_allowed_fallback(other_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), settle))
         .layer(middleware::map_response(with_headers))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app);
     Router::new().nest("/api", api).fallback(ui::page)
+}
+
+/// Answers a change once it is durable.
+async fn settle(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let response = next.run(request).await;
+    let broker = app.engine.broker();
+    if !is_change || broker.is_settled() {
+        return response;
+    }
+    let broker = Arc::clone(broker);
+    match tokio::task::spawn_blocking(move || broker.settle_definitions()).await {
+        Ok(Ok(())) => response,
+        Ok(Err(failure)) => Failure::internal(&failure.to_string()).into_response(),
+        Err(_) => Failure::internal("the node goes down").into_response(),
+    }
 }
 
 fn objects() -> Router<Arc<App>> {

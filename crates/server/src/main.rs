@@ -5,6 +5,7 @@ mod arguments;
 mod banner;
 mod config;
 mod connection;
+mod data;
 mod doctor;
 mod listener;
 mod logging;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use broker::Broker;
+use broker::{Broker, RestoreError};
 use engine::Engine;
 use session::Shutdown;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use crate::accept::{Protocol, Serving, accept};
 use crate::arguments::Serve;
 use crate::banner::Banner;
 use crate::config::{ConvertError, Listeners, Settings};
+use crate::data::{Data, DataError};
 use crate::listener::{ListenError, listen, shortened_backlog};
 use crate::tls::{Acceptor, Wanted};
 
@@ -29,6 +30,9 @@ const DESCRIPTORS_WANTED: u64 = 1 << 20;
 /// Fewer than this are worth a warning: ten thousand browsers, and what else a node needs.
 const DESCRIPTORS_MIN: u64 = 10_240;
 
+/// What the messages of durable queues may take in memory together, in bytes.
+const HELD_BYTES_MAX: u64 = 256 << 20;
+
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -38,6 +42,12 @@ pub(crate) enum StartError {
     /// The configuration cannot be put into effect.
     #[error(transparent)]
     Convert(#[from] ConvertError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// What was kept cannot be taken up.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// The system does not do its part.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -79,9 +89,11 @@ pub(crate) async fn run(
 ) -> Result<(), StartError> {
     raise_descriptor_limit();
     look_at_backlog(settings.backlog.max(settings.stomp_backlog));
-    let broker = Broker::new(settings.broker()?);
+    let data = Data::open(&serve.data_dir, HELD_BYTES_MAX)?;
+    let broker = Broker::open(settings.broker()?, data.durability.clone())?;
     settings.seed(&broker)?;
-    let engine = Engine::embedded(broker);
+    broker.settle_definitions().map_err(RestoreError::from)?;
+    let engine = Engine::embedded(Arc::clone(&broker));
     let bound = bind_all(&settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -122,6 +134,9 @@ pub(crate) async fn run(
         tracing::warn!(connections = left, "not all connections ended in time");
     }
     clock.abort();
+    if let Err(error) = broker.close() {
+        tracing::error!(%error, "not everything could be kept");
+    }
     tracing::info!("down");
     Ok(())
 }

@@ -20,3 +20,6 @@ pub use outbox::{Framing, Outbox};
 pub use session::Session;
 pub use shutdown::{Shutdown, Watch};
 pub use transport::Transport;
+
+/// How the properties of messages are read and written, also by what keeps them.
+pub use wire::amqp::PROPERTY_CODEC;

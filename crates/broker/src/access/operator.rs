@@ -6,6 +6,7 @@ use model::{DestinationRule, ExchangeName, Permission, Refusal, UserName, VhostN
 
 use crate::auth::{PasswordHash, RuleSubject, Tag, TopicPermission, User, UserLimits};
 use crate::broker::{Broker, Identity};
+use crate::definitions::{Change, Definition, Key};
 use crate::queue::DeleteIf;
 use crate::turn::Turn;
 use crate::vhost::{Vhost, VhostLimits, VhostMetadata};
@@ -44,9 +45,10 @@ impl Broker {
 impl Operator<'_> {
     /// Adds or replaces a user; whether they are new. The rights of one who was there stay.
     pub fn set_user(&self, user: User) -> bool {
-        self.broker
-            .rights
-            .change(|tables| tables.users.insert(user.name.clone(), Arc::new(user)).is_none())
+        self.broker.rights.change(|tables| {
+            self.broker.define(Definition::User(user.clone()));
+            tables.users.insert(user.name.clone(), Arc::new(user)).is_none()
+        })
     }
 
     /// Hashes a password and adds or replaces a user with it; whether they are new.
@@ -71,6 +73,7 @@ impl Operator<'_> {
             None => false,
             Some(user) => {
                 Arc::make_mut(user).limits = limits;
+                self.broker.define(Definition::User(User::clone(user)));
                 true
             }
         })
@@ -79,7 +82,18 @@ impl Operator<'_> {
     /// Deletes a user with all their rights; whether there was one. Who is inside may do nothing
     /// more; closing their connections is the caller's part.
     pub fn delete_user(&self, name: &UserName) -> bool {
-        self.broker.rights.change(|tables| tables.delete_user(name))
+        self.broker.rights.change(|tables| {
+            let mut keys = vec![Key::user(name)];
+            let permissions = tables.permissions().filter(|(_, user, _)| *user == name);
+            keys.extend(permissions.map(|(vhost, ..)| Key::permission(vhost, name)));
+            let topics = tables.topic_permissions().filter(|(_, user, ..)| *user == name);
+            let key = |(vhost, _, exchange, _)| Key::topic_permission(vhost, name, exchange);
+            keys.extend(topics.map(key));
+            for key in keys {
+                self.broker.change_definitions(Change::Remove(key));
+            }
+            tables.delete_user(name)
+        })
     }
 
     /// Adds a vhost, or describes one anew, but for its limits; whether it is new. Who adds it may
@@ -89,24 +103,14 @@ impl Operator<'_> {
     ///
     /// None of the caller's making.
     pub fn set_vhost(&self, name: &VhostName, metadata: VhostMetadata) -> Result<bool, Refusal> {
-        let is_new = {
-            let mut vhosts = self.broker.vhosts.write();
-            match vhosts.get(name) {
-                None => {
-                    let vhost = Vhost::new(name.clone(), metadata);
-                    vhosts.insert(name.clone(), Arc::new(vhost));
-                    true
-                }
-                Some(vhost) => {
-                    let vhost = Arc::clone(vhost);
-                    drop(vhosts);
-                    vhost.describe(|known| {
-                        *known = VhostMetadata { limits: known.limits, ..metadata };
-                    });
-                    false
-                }
-            }
-        };
+        let known = self.broker.vhosts.read().get(name).cloned();
+        let is_new = known.is_none();
+        match known {
+            None => self.broker.add_vhost(name, metadata),
+            Some(vhost) => self.describe(&vhost, |known| {
+                *known = VhostMetadata { limits: known.limits, ..metadata };
+            }),
+        }
         if let Some(user) = self.user.as_ref().filter(|_| is_new) {
             self.set_permission(user, name, Permission::everything())?;
         }
@@ -119,8 +123,17 @@ impl Operator<'_> {
     ///
     /// [`Refusal::NoSuchVhost`].
     pub fn set_vhost_limits(&self, name: &VhostName, limits: VhostLimits) -> Result<(), Refusal> {
-        self.broker.vhost(name)?.describe(|known| known.limits = limits);
+        let vhost = self.broker.vhost(name)?;
+        self.describe(&vhost, |known| known.limits = limits);
         Ok(())
+    }
+
+    fn describe(&self, vhost: &Vhost, change: impl FnOnce(&mut VhostMetadata)) {
+        vhost.describe(|known| {
+            change(known);
+            let definition = Definition::Vhost(vhost.name().clone(), known.clone());
+            self.broker.define(definition);
+        });
     }
 
     /// Deletes a vhost with everything in it, and all rights there; whether there was one. Closing
@@ -128,6 +141,7 @@ impl Operator<'_> {
     pub fn delete_vhost(&self, turn: &mut Turn, name: &VhostName) -> bool {
         let removed = self.broker.vhosts.write().remove(name);
         let Some(vhost) = removed else { return false };
+        self.broker.change_definitions(Change::RemoveVhost(name.clone()));
         self.broker.rights.change(|tables| tables.forget_vhost(name));
         let queues: Vec<_> = vhost.look().queues().cloned().collect();
         for queue in queues {
@@ -157,12 +171,21 @@ impl Operator<'_> {
         permission: Permission,
     ) -> Result<(), Refusal> {
         self.check(user, vhost)?;
-        self.broker.rights.change(|tables| tables.set_permission(user, vhost, permission))
+        self.broker.rights.change(|tables| {
+            tables.set_permission(user, vhost, permission.clone())?;
+            let definition = Definition::Permission(vhost.clone(), user.clone(), permission);
+            self.broker.define(definition);
+            Ok(())
+        })
     }
 
     /// Takes a user's patterns in a vhost; whether they had any.
     pub fn clear_permission(&self, user: &UserName, vhost: &VhostName) -> bool {
-        self.broker.rights.change(|tables| tables.clear_permission(user, vhost))
+        self.broker.rights.change(|tables| {
+            let key = Key::permission(vhost, user);
+            self.broker.change_definitions(Change::Remove(key));
+            tables.clear_permission(user, vhost)
+        })
     }
 
     /// Gives a user patterns for the keys of a topic exchange.
@@ -178,9 +201,13 @@ impl Operator<'_> {
         permission: TopicPermission,
     ) -> Result<(), Refusal> {
         self.check(user, vhost)?;
-        self.broker
-            .rights
-            .change(|tables| tables.set_topic_permission(user, vhost, exchange, permission))
+        self.broker.rights.change(|tables| {
+            tables.set_topic_permission(user, vhost, exchange.clone(), permission.clone())?;
+            let (vhost, user) = (vhost.clone(), user.clone());
+            let definition = Definition::TopicPermission(vhost, user, exchange, permission);
+            self.broker.define(definition);
+            Ok(())
+        })
     }
 
     /// Takes a user's patterns for one exchange, or for all; whether they had any.
@@ -190,7 +217,16 @@ impl Operator<'_> {
         vhost: &VhostName,
         exchange: Option<&ExchangeName>,
     ) -> bool {
-        self.broker.rights.change(|tables| tables.clear_topic_permissions(user, vhost, exchange))
+        self.broker.rights.change(|tables| {
+            let its = |row: &(&VhostName, &UserName, &ExchangeName, _)| {
+                row.0 == vhost && row.1 == user && exchange.is_none_or(|it| it == row.2)
+            };
+            for (vhost, user, exchange, _) in tables.topic_permissions().filter(its) {
+                let key = Key::topic_permission(vhost, user, exchange);
+                self.broker.change_definitions(Change::Remove(key));
+            }
+            tables.clear_topic_permissions(user, vhost, exchange)
+        })
     }
 
     /// Sets the destination rules of a user or tag, in order. An empty list takes them away, so

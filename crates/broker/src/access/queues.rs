@@ -108,7 +108,9 @@ impl Access {
     ) -> Result<Option<Arc<Queue>>, Refusal> {
         self.check_dead_letters(grants, &name, spec)?;
         let vhost = self.vhost.name();
-        let queue = Queue::create(turn, vhost, name.clone(), Some(self.link), spec, None)?;
+        let is_kept = spec.is_durable && !spec.is_exclusive;
+        let journal = if is_kept { self.broker.new_journal() } else { None };
+        let queue = Queue::create(turn, vhost, name.clone(), Some(self.link), spec, journal)?;
         if let Some(limit) = self.vhost.metadata().limits.queues_max
             && self.vhost.look().queue_count() as u64 >= limit
         {

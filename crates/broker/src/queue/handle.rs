@@ -111,6 +111,17 @@ impl Queue {
         self.owner
     }
 
+    /// What it was declared as.
+    pub(crate) fn spec(&self) -> QueueSpec {
+        QueueSpec {
+            name: Some(self.name.clone()),
+            is_durable: self.is_durable,
+            is_exclusive: self.owner.is_some(),
+            is_auto_delete: self.is_auto_delete,
+            arguments: self.arguments.clone(),
+        }
+    }
+
     /// Its part of the log, if it has one.
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()

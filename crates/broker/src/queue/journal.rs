@@ -17,7 +17,8 @@ use super::handle::Queue;
 use super::read_back::Wanted;
 use super::state::QueueState;
 use super::stored;
-use crate::store::{Batch, Place, QueueId, Refused, SequenceRange, Store, Ticket, Waiter};
+use crate::definitions::{Definitions, Ticket};
+use crate::store::{Batch, Place, QueueId, Refused, SequenceRange, Store, Waiter};
 
 /// A queue's messages leave memory beyond so many bytes, if they are in the log.
 const HELD_BYTES_MAX: u64 = 8 << 20;
@@ -31,6 +32,8 @@ pub struct MessageLog {
     store: Arc<Store>,
     codec: &'static PropertyCodec,
     clock: Clock,
+    /// Where queues are defined, if they are.
+    definitions: Option<Arc<Definitions>>,
     /// What the messages of all durable queues may take in memory together, in bytes.
     share_bytes: u64,
     held_bytes: AtomicU64,
@@ -43,6 +46,8 @@ pub struct MessageLog {
 pub struct Journal {
     id: QueueId,
     log: Arc<MessageLog>,
+    /// The ticket of the queue's definition; 0 once that is known to be durable.
+    definition: AtomicU64,
     /// What the log was told that the queue holds in memory. Changed under the queue's lock.
     held_bytes: AtomicU64,
 }
@@ -55,10 +60,16 @@ pub(super) struct Clock {
 }
 
 impl MessageLog {
-    /// The log on a store. `codec` reads the properties of the messages that come back;
+    /// The log on a store, of the queues in `definitions`. `codec` reads the properties of the messages that come back;
     /// `share_bytes` is what the messages of all durable queues may take in memory together.
-    pub fn new(store: Arc<Store>, codec: &'static PropertyCodec, share_bytes: u64) -> Arc<Self> {
+    pub fn new(
+        store: Arc<Store>,
+        definitions: Option<Arc<Definitions>>,
+        codec: &'static PropertyCodec,
+        share_bytes: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            definitions,
             store,
             codec,
             clock: Clock::read(),
@@ -84,7 +95,7 @@ impl MessageLog {
     /// # Errors
     ///
     /// [`Refused`] if the log takes nothing more: what was handed over may be lost.
-    pub fn sync(&self, waiter: Arc<dyn Waiter>) -> Result<Ticket, Refused> {
+    pub fn sync(&self, waiter: Arc<dyn Waiter>) -> Result<crate::store::Ticket, Refused> {
         self.store.append(Batch::new(), Some(waiter))
     }
 
@@ -113,7 +124,7 @@ impl MessageLog {
 
     /// Hands records over. What cannot be kept is said once by the store, and to publishers when
     /// they ask whether their messages are safe.
-    pub(super) fn append(&self, batch: Batch) -> bool {
+    pub(crate) fn append(&self, batch: Batch) -> bool {
         batch.is_empty() || self.store.append(batch, None).is_ok()
     }
 }
@@ -121,7 +132,8 @@ impl MessageLog {
 impl Journal {
     /// The part of a queue, by its number, which no other queue ever had.
     pub fn new(log: &Arc<MessageLog>, id: QueueId) -> Self {
-        Self { id, log: Arc::clone(log), held_bytes: AtomicU64::new(0) }
+        let (definition, held_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { id, log: Arc::clone(log), definition, held_bytes }
     }
 
     /// The queue's number.
@@ -132,6 +144,25 @@ impl Journal {
     /// The log it is a part of.
     pub fn log(&self) -> &Arc<MessageLog> {
         &self.log
+    }
+
+    /// Notes that the definition of the queue is on its way to the disk.
+    pub(crate) fn define(&self, ticket: Ticket) {
+        self.definition.store(ticket.0, Ordering::Release);
+    }
+
+    /// Whether the definition of the queue is durable, so that its messages can be. Waits for that
+    /// if it was declared this very moment.
+    pub(super) fn is_defined(&self) -> bool {
+        let ticket = self.definition.load(Ordering::Acquire);
+        let Some(definitions) = self.log.definitions.as_ref().filter(|_| ticket > 0) else {
+            return true;
+        };
+        let is_durable = definitions.wait(Ticket(ticket)).is_ok();
+        if is_durable {
+            self.definition.store(0, Ordering::Release);
+        }
+        is_durable
     }
 
     /// Where a message stands that has just come.

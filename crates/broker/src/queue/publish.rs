@@ -106,13 +106,14 @@ fn publish_logged(
     messages: &[Arc<Message>],
     first: usize,
 ) -> Published {
+    let are_defined = queues.iter().filter_map(|queue| queue.journal()).all(Journal::is_defined);
     let mut locked: SmallVec<[Locked<'_>; 1]> = queues.iter().filter_map(Locked::lock).collect();
     let Some(first_locked) = locked.first_mut() else { return Published::default() };
     first_locked.effects = std::mem::take(&mut turn.effects);
     let log = Arc::clone(first_locked.journal.log());
     let mut batch = Batch::with_room(room(messages));
     let mut published = Published::default();
-    let is_writable = log.is_writable();
+    let is_writable = log.is_writable() && are_defined;
     let keeps_transient = queues.iter().any(|queue| queue.kind().keeps_transient());
     for (message, at) in messages.iter().zip(first..) {
         let is_kept = message.marks().is_persistent || keeps_transient;

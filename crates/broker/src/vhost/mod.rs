@@ -1,10 +1,11 @@
 //! Vhosts: exchanges, queues, streams, and what is bound to what.
 //!
 //! One lock guards a vhost's topology. A change holds it for the length of its own path; a publish
-//! reads it, collects its targets, and lets go before it touches any of them. No other lock is ever
-//! taken under it.
+//! reads it, collects its targets, and lets go before it touches any of them. No other lock is
+//! taken under it but the leaf under which changes of definitions are handed over.
 
 mod bindings;
+mod keeper;
 mod predeclared;
 mod routing;
 mod streams;

@@ -12,6 +12,7 @@ use model::{
     RoutingKey, VhostName,
 };
 
+use super::keeper::Keeper;
 use super::predeclared;
 use super::streams::Streams;
 use crate::exchange::Exchange;
@@ -63,6 +64,8 @@ pub(crate) struct Topology {
     /// The exclusive queues of a link.
     pub(super) owned: HashMap<LinkId, Vec<Arc<Queue>>, RandomState>,
     pub(super) streams: Streams,
+    /// Who is told of what is durable; none while it is restored, or if nothing survives.
+    pub(super) keeper: Option<Keeper>,
 }
 
 impl Topology {
@@ -78,6 +81,7 @@ impl Topology {
             incoming: HashMap::default(),
             owned: HashMap::default(),
             streams: Streams::default(),
+            keeper: None,
         }
     }
 
@@ -112,6 +116,9 @@ impl Topology {
             return false;
         }
         self.exchanges.insert(spec.name.clone(), Exchange::new(spec.clone(), kind));
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| spec.is_durable) {
+            keeper.put_exchange(spec);
+        }
         true
     }
 
@@ -146,6 +153,9 @@ impl Topology {
             }
             self.forget_queue(&known);
         }
+        if let Some(keeper) = &self.keeper {
+            keeper.put_queue(queue);
+        }
         self.queues.insert(queue.name().clone(), Arc::clone(queue));
         if let Some(owner) = queue.owner() {
             self.owned.entry(owner).or_default().push(Arc::clone(queue));
@@ -168,7 +178,11 @@ impl Topology {
                 self.owned.remove(&owner);
             }
         }
-        let unused = self.unbind_destination(Destination::Queue(queue.name().clone()));
+        let is_kept = queue.journal().is_some();
+        if let Some(keeper) = self.keeper.as_ref().filter(|_| is_kept) {
+            keeper.remove_queue(queue.name());
+        }
+        let unused = self.unbind_destination(Destination::Queue(queue.name().clone()), is_kept);
         self.remove_exchanges(unused);
         true
     }
@@ -186,7 +200,11 @@ impl Topology {
                 self.forget_incoming(destination, &name, key);
             }
             self.streams.forget_exchange(&name);
-            names.extend(self.unbind_destination(Destination::Exchange(name)));
+            let is_kept = exchange.spec().is_durable;
+            if let Some(keeper) = self.keeper.as_ref().filter(|_| is_kept) {
+                keeper.remove_exchange(&name);
+            }
+            names.extend(self.unbind_destination(Destination::Exchange(name), is_kept));
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Instant;
 use model::{ExchangeName, LinkId, Refusal, RoutingKey, VhostName};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::keeper::Keeper;
 use super::topology::Topology;
+use crate::definitions::Definitions;
 use crate::queue::{DeleteIf, Queue};
 use crate::stream::{Budget, Cursor, CursorSpec, Stream};
 use crate::turn::Turn;
@@ -44,6 +46,11 @@ impl Vhost {
     pub(crate) fn new(name: VhostName, metadata: VhostMetadata) -> Self {
         let topology = RwLock::new(Topology::new());
         Self { name, topology, metadata: Mutex::new(metadata) }
+    }
+
+    /// Tells the definitions of what is durable in it, from here on.
+    pub(crate) fn keep(&self, definitions: &Arc<Definitions>) {
+        self.change().keeper = Some(Keeper::new(definitions, &self.name));
     }
 
     /// Its name.

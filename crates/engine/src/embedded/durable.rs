@@ -1,9 +1,11 @@
-//! Confirms that wait for the log.
+//! What is answered only once it is durable: confirms, and changes of definitions.
 
 use std::sync::Arc;
 
 use broker::inbox::Synced;
 use broker::store::{Ticket, Waiter};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::Link;
 use crate::command::Channel;
@@ -44,6 +46,19 @@ impl Link {
         }
     }
 
+    /// Waits until what was declared, bound or deleted in this turn is durable; else the answers
+    /// must not be heard.
+    pub(super) fn settle_definitions(&self, events: &mut Vec<Event>) {
+        if self.broker.is_settled() {
+            return;
+        }
+        let settled = off_the_runtime(|| self.broker.settle_definitions());
+        if let Err(failure) = settled {
+            events.clear();
+            events.push(Event::Closed { reason: failure.to_string().into() });
+        }
+    }
+
     /// Confirms what is durable.
     pub(super) fn hear_of_log(&mut self, synced: Synced, events: &mut Vec<Event>) {
         let is_over = |awaited: &mut Awaited| match synced {
@@ -59,5 +74,14 @@ impl Link {
         if self.awaited.is_empty() {
             self.awaited = Default::default();
         }
+    }
+}
+
+/// Waits for the disk while other connections go on.
+fn off_the_runtime<R>(wait: impl FnOnce() -> R) -> R {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(wait),
+        _ => wait(),
     }
 }

@@ -32,7 +32,7 @@ impl Node {
     fn start(disk: FakeDisk, arguments: &[(&str, FieldValue)], was_clean: bool) -> Self {
         let settings = Settings { segment_bytes: 1 << 20, ..Settings::default() };
         let (store, _) = Store::open(Arc::new(disk.clone()), settings).unwrap();
-        let log = MessageLog::new(Arc::new(store), &sample::CODEC, u64::MAX);
+        let log = MessageLog::new(Arc::new(store), None, &sample::CODEC, u64::MAX);
         if !was_clean {
             log.mark_redelivered();
         }

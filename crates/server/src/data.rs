@@ -1,0 +1,103 @@
+//! The data directory: what a node keeps, and that it is the only one to do so.
+//!
+//! ```text
+//! lock              held while a node runs
+//! definitions.redb  vhosts, users, rights, exchanges, queues, bindings
+//! messages/         the log: docs/formats/store.md
+//! ```
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use broker::store::disk::Folder;
+use broker::store::{self, Cut, DirectoryLock, LockError, Store};
+use broker::{Durability, MessageLog, definitions};
+
+/// The folder of the log.
+pub(crate) const MESSAGES: &str = "messages";
+
+const DEFINITIONS: &str = "definitions.redb";
+
+/// What a node keeps.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) durability: Durability,
+    /// Given back last.
+    _lock: DirectoryLock,
+}
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataError {
+    /// It cannot be made or written to.
+    #[error("cannot use the data directory '{}': {source}; choose another with --data-dir", directory.display())]
+    Directory {
+        /// Which.
+        directory: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// It cannot be had alone.
+    #[error("'{}': {source}; stop that node, or choose another directory with --data-dir", directory.display())]
+    Lock {
+        /// Which.
+        directory: PathBuf,
+        /// Why not.
+        source: LockError,
+    },
+    /// The definitions cannot be had.
+    #[error(transparent)]
+    Definitions(#[from] definitions::OpenError),
+    /// The messages cannot be had.
+    #[error("in '{}': {source}", directory.display())]
+    Messages {
+        /// The folder of the log.
+        directory: PathBuf,
+        /// Why not.
+        source: store::OpenError,
+    },
+}
+
+impl Data {
+    /// Opens what is there, or makes it. `share_bytes` is what durable queues may take in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`], which says what to do.
+    pub(crate) fn open(directory: &Path, share_bytes: u64) -> Result<Self, DataError> {
+        let failed = |source| DataError::Directory { directory: directory.to_owned(), source };
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        let lock = DirectoryLock::take(directory).map_err(|source| match source {
+            LockError::Disk(source) => failed(source),
+            held => DataError::Lock { directory: directory.to_owned(), source: held },
+        })?;
+        let definitions = definitions::Definitions::open(&directory.join(DEFINITIONS))?;
+        let messages = directory.join(MESSAGES);
+        let folder = Folder::open(&messages).map_err(failed)?;
+        let (store, report) = Store::open(Arc::new(folder), store::Settings::default())
+            .map_err(|source| DataError::Messages { directory: messages, source })?;
+        if let Some(Cut { file, offset, bytes, what }) = report.cut {
+            tracing::warn!(
+                file,
+                offset,
+                bytes,
+                what,
+                "cut off what had not been synced before the crash"
+            );
+        }
+        if let Some(file) = report.unborn {
+            tracing::info!(file, "removed a segment that a crash had left half made");
+        }
+        tracing::info!(segments = report.segments, messages = report.messages, "messages found");
+        let definitions = Arc::new(definitions);
+        let log = MessageLog::new(
+            Arc::new(store),
+            Some(Arc::clone(&definitions)),
+            &session::PROPERTY_CODEC,
+            share_bytes,
+        );
+        Ok(Self { durability: Durability { definitions, log }, _lock: lock })
+    }
+}
