@@ -60,7 +60,7 @@ impl Banner<'_> {
         let limited = if self.is_local_only { " (from this machine only)" } else { "" };
         let _ = writeln!(text, "  User        {}{limited}", self.user);
         let data = self.data_dir.display();
-        let _ = writeln!(text, "  Data        in memory; {data} is reserved for it");
+        let _ = writeln!(text, "  Data        {data}");
         let _ = writeln!(text, "  Stop        Ctrl-C\n");
         let _ = writeln!(text, "ready in {:.1} ms", self.took.as_secs_f64() * 1000.0);
         text

@@ -90,7 +90,9 @@ impl Data {
         if let Some(file) = report.unborn {
             tracing::info!(file, "removed a segment that a crash had left half made");
         }
-        tracing::info!(segments = report.segments, messages = report.messages, "messages found");
+        if report.messages > 0 {
+            tracing::info!(messages = report.messages, segments = report.segments, "found");
+        }
         let definitions = Arc::new(definitions);
         let log = MessageLog::new(
             Arc::new(store),

@@ -89,12 +89,13 @@ pub(crate) async fn run(
 ) -> Result<(), StartError> {
     raise_descriptor_limit();
     look_at_backlog(settings.backlog.max(settings.stomp_backlog));
+    let core = settings.broker()?;
+    let bound = bind_all(&settings)?;
     let data = Data::open(&serve.data_dir, HELD_BYTES_MAX)?;
-    let broker = Broker::open(settings.broker()?, data.durability.clone())?;
+    let broker = Broker::open(core, data.durability.clone())?;
     settings.seed(&broker)?;
     broker.settle_definitions().map_err(RestoreError::from)?;
     let engine = Engine::embedded(Arc::clone(&broker));
-    let bound = bind_all(&settings)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
