@@ -144,7 +144,12 @@ impl Queue {
 
     /// How full it is and what went through it.
     pub fn counts(&self) -> Counts {
-        self.state.lock().counts()
+        let mut counts = self.state.lock().counts();
+        let totals = self.journal.as_ref().and_then(Journal::totals);
+        if let Some(totals) = totals {
+            (counts.kept, counts.kept_bytes) = (totals.messages, totals.body_bytes);
+        }
+        counts
     }
 
     /// Its consumers, in the order of their arrival.

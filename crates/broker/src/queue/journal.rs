@@ -18,7 +18,7 @@ use super::read_back::Wanted;
 use super::state::QueueState;
 use super::stored;
 use crate::definitions::{Definitions, Ticket};
-use crate::store::{Batch, Place, QueueId, Refused, SequenceRange, Store, Waiter};
+use crate::store::{Batch, Place, QueueId, QueueTotals, Refused, SequenceRange, Store, Waiter};
 
 /// A queue's messages leave memory beyond so many bytes, if they are in the log.
 const HELD_BYTES_MAX: u64 = 8 << 20;
@@ -139,6 +139,11 @@ impl Journal {
     /// The queue's number.
     pub fn id(&self) -> QueueId {
         self.id
+    }
+
+    /// What the log holds for the queue, as far as it was written.
+    pub(super) fn totals(&self) -> Option<QueueTotals> {
+        self.log.store.queue(self.id)
     }
 
     /// The log it is a part of.

@@ -44,8 +44,9 @@ pub(super) struct Ready {
     body_bytes: u64,
     /// What the messages that are in memory take there.
     held_bytes: u64,
-    /// Messages that are in the log only.
+    /// Messages that are in the log only, and bytes of their bodies.
     away: u64,
+    away_bytes: u64,
 }
 
 #[derive(Debug, Default)]
@@ -86,6 +87,11 @@ impl Ready {
         self.held_bytes
     }
 
+    /// Messages that are in the log only, and bytes of their bodies.
+    pub(super) fn away(&self) -> (u64, u64) {
+        (self.away, self.away_bytes)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.messages == 0
     }
@@ -100,6 +106,7 @@ impl Ready {
     pub(super) fn push_to_log(&mut self, priority: u8, sequence: u64, body_bytes: u64) {
         self.messages += 1;
         self.away += 1;
+        self.away_bytes += body_bytes;
         self.body_bytes += body_bytes;
         let level = self.level(priority);
         let newest_held = level.fresh.back().map(|entry| entry.sequence);
@@ -175,6 +182,7 @@ impl Ready {
         for (entry, returns) in its {
             level.runs.take(entry.sequence, entry.body_bytes());
             self.away -= 1;
+            self.away_bytes -= entry.body_bytes();
             self.held_bytes += entry.held_bytes();
             match returns {
                 0 => front.push(entry),
@@ -187,6 +195,7 @@ impl Ready {
         let Some(lost) = lost else { return 0 };
         self.messages -= lost.messages;
         self.away -= lost.messages;
+        self.away_bytes -= lost.body_bytes;
         self.body_bytes -= lost.body_bytes;
         lost.messages
     }

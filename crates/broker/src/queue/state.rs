@@ -182,7 +182,12 @@ impl QueueState {
     }
 
     pub(crate) fn counts(&self) -> Counts {
+        let (away, away_bytes) = self.ready.away();
         Counts {
+            away,
+            away_bytes,
+            kept: 0,
+            kept_bytes: 0,
             ready: self.ready.messages(),
             unacked: self.unacked.messages(),
             ready_bytes: self.ready.body_bytes(),

@@ -13,6 +13,14 @@ pub struct Counts {
     pub ready_bytes: u64,
     /// Bytes in the bodies of unacknowledged messages.
     pub unacked_bytes: u64,
+    /// Of the ready ones: not in memory.
+    pub away: u64,
+    /// Bytes in the bodies of those.
+    pub away_bytes: u64,
+    /// Messages that survive a restart, as far as the log has written what was handed to it.
+    pub kept: u64,
+    /// Bytes in the bodies of those.
+    pub kept_bytes: u64,
     /// Consumers.
     pub consumers: u32,
     /// What went through it.

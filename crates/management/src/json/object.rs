@@ -64,12 +64,12 @@ pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
         "messages": all,
         "messages_ready": counts.ready,
         "messages_unacknowledged": counts.unacked,
-        // All of it is in memory, nothing on disk.
-        "messages_ram": all, "messages_ready_ram": counts.ready,
-        "messages_unacknowledged_ram": counts.unacked, "messages_persistent": 0,
+        "messages_ram": all - counts.away, "messages_ready_ram": counts.ready - counts.away,
+        "messages_paged_out": counts.away, "message_bytes_paged_out": counts.away_bytes,
+        "messages_unacknowledged_ram": counts.unacked, "messages_persistent": counts.kept,
         "message_bytes": bytes, "message_bytes_ready": counts.ready_bytes,
-        "message_bytes_unacknowledged": counts.unacked_bytes, "message_bytes_ram": bytes,
-        "message_bytes_persistent": 0,
+        "message_bytes_unacknowledged": counts.unacked_bytes, "message_bytes_ram": bytes - counts.away_bytes,
+        "message_bytes_persistent": counts.kept_bytes,
         "head_message_timestamp": null,
         "internal": false, "internal_owner": false,
     });
