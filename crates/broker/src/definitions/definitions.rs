@@ -43,7 +43,7 @@ pub struct Failure(Arc<redb::Error>);
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) definitions: Vec<Definition>,
-    /// Whether nothing was ever kept there.
+    /// Whether nothing was kept there since [`Definitions::begin`].
     pub(crate) is_new: bool,
     /// Whether the node ended by itself.
     pub(crate) was_clean: bool,
@@ -77,8 +77,11 @@ struct State {
     changes: Vec<Change>,
     last: u64,
     durable: u64,
+    commits: u64,
     is_closing: bool,
     is_abandoned: bool,
+    /// Nothing is committed any more.
+    is_over: bool,
     failure: Option<Failure>,
 }
 
@@ -140,6 +143,12 @@ impl Definitions {
         self.push(Change::Put(Box::new(definition)))
     }
 
+    /// Notes that something is kept from here on: the next opening finds it no longer new.
+    pub(crate) fn begin(&self) {
+        let queues = self.queues.lock();
+        self.push(Change::NextQueue(queues.noted));
+    }
+
     /// A number that no queue ever had.
     pub(crate) fn next_queue(&self) -> QueueId {
         let mut queues = self.queues.lock();
@@ -169,6 +178,9 @@ impl Definitions {
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
+            if state.is_over {
+                return Err(Failure(Arc::new(redb::Error::DatabaseClosed)));
+            }
             self.shared.committed.wait(&mut state);
         }
         Ok(())
@@ -182,6 +194,12 @@ impl Definitions {
     pub fn settle(&self) -> Result<(), Failure> {
         let last = Ticket(self.shared.state.lock().last);
         self.wait(last)
+    }
+
+    /// How many transactions there were.
+    #[cfg(test)]
+    pub(crate) fn commits(&self) -> u64 {
+        self.shared.state.lock().commits
     }
 
     /// Why nothing is kept any more, if so.
@@ -217,8 +235,14 @@ impl Drop for Definitions {
 }
 
 impl Shared {
-    /// Commits whatever came meanwhile, until the end.
+    /// Commits whatever came meanwhile, until the end. Nobody waits for it beyond that.
     fn write(&self, database: &Database) {
+        self.write_until_end(database);
+        self.state.lock().is_over = true;
+        self.committed.notify_all();
+    }
+
+    fn write_until_end(&self, database: &Database) {
         let mut state = self.state.lock();
         while !state.is_abandoned {
             if !state.changes.is_empty() && state.failure.is_none() {
@@ -244,6 +268,7 @@ impl Shared {
         match committed {
             Ok(()) => {
                 state.durable = last;
+                state.commits += 1;
                 self.durable.store(last, Ordering::Release);
             }
             Err(error) => {
