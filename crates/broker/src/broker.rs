@@ -37,6 +37,8 @@ pub struct Broker {
     pub(crate) past: Mutex<Totals>,
     admission: Arc<Admission>,
     timers: Timers,
+    /// Whether nothing had been left for it.
+    is_new: bool,
     /// None of a broker that keeps nothing.
     pub(crate) durability: Option<Durability>,
 }
@@ -102,20 +104,23 @@ impl Broker {
             past: Mutex::default(),
             admission: Arc::default(),
             timers: Timers::default(),
+            is_new: true,
             durability: None,
             settings,
         }
     }
 
-    /// A broker as it was left, or with the default vhost and user if nothing was.
+    /// A broker as it was left, or with the default vhost and user if nothing was: then it
+    /// [is new](Self::is_new) until [`Self::begin`].
     ///
     /// # Errors
     ///
     /// [`RestoreError`] if what was left cannot be taken up.
     pub fn open(settings: Settings, durability: Durability) -> Result<Arc<Self>, RestoreError> {
-        let broker = Self { durability: Some(durability.clone()), ..Self::empty(settings) };
         let loaded = durability.definitions.take_loaded();
         let (is_new, was_clean) = (loaded.is_new, loaded.was_clean);
+        let durability_kept = Some(durability.clone());
+        let broker = Self { durability: durability_kept, is_new, ..Self::empty(settings) };
         broker.restore(loaded)?;
         if is_new {
             broker.seed();
@@ -125,6 +130,24 @@ impl Broker {
         broker.recover_messages(&durability.log, was_clean);
         broker.settle_definitions()?;
         Ok(broker)
+    }
+
+    /// Whether nothing had been left for it: it is to be given what a first start gives.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Notes that it has everything that a first start gives, and waits until that is durable. From
+    /// here on nothing is given again: what operators delete stays deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it will never be.
+    pub fn begin(&self) -> Result<(), Failure> {
+        if let Some(durability) = self.durability.as_ref().filter(|_| self.is_new) {
+            durability.definitions.begin();
+        }
+        self.settle_definitions()
     }
 
     /// Waits until every change of definitions so far is durable.

@@ -94,7 +94,7 @@ pub(crate) async fn run(
     let data = Data::open(&serve.data_dir, HELD_BYTES_MAX)?;
     let broker = Broker::open(core, data.durability.clone())?;
     settings.seed(&broker)?;
-    broker.settle_definitions().map_err(RestoreError::from)?;
+    broker.begin().map_err(RestoreError::from)?;
     let engine = Engine::embedded(Arc::clone(&broker));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

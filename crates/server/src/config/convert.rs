@@ -72,13 +72,13 @@ impl Settings {
         })
     }
 
-    /// Makes the further users, and sets the destination rules.
+    /// Makes the further users of a first start, and sets the destination rules.
     ///
     /// # Errors
     ///
     /// [`ConvertError`] if a name or a pattern is none.
     pub(crate) fn seed(&self, broker: &Broker) -> Result<(), ConvertError> {
-        for (name, seed) in &self.seed_users {
+        for (name, seed) in self.seed_users.iter().filter(|_| broker.is_new()) {
             self.seed_user(broker, name, seed)?;
         }
         let node = broker.operate_as_node();
