@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use model::{ExchangeKind, QueueSpec, Refusal, VhostName};
+use model::{ExchangeKind, QueueSpec, Refusal, RefusalKind, VhostName};
 
 use crate::broker::{Broker, Durability, OPERATOR_LINK};
-use crate::definitions::{Definition, Failure, Loaded};
+use crate::definitions::{Change, Definition, Failure, Loaded};
 use crate::queue::{Journal, MessageLog, Queue};
 use crate::store::{Batch, QueueId};
 use crate::turn::Turn;
@@ -39,6 +39,17 @@ pub enum RestoreError {
     Thread(#[from] std::io::Error),
 }
 
+impl RestoreError {
+    /// Whether only what it belongs to is missing.
+    fn is_left_over(&self) -> bool {
+        match self {
+            Self::NoVhost { .. } => true,
+            Self::Refused { refusal, .. } => refusal.kind() == RefusalKind::NotFound,
+            Self::Definitions(_) | Self::Thread(_) => false,
+        }
+    }
+}
+
 /// Why not everything was kept at the end.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
@@ -69,7 +80,16 @@ impl Broker {
         let mut definitions = loaded.definitions;
         definitions.sort_by_key(rank);
         for definition in definitions {
-            self.restore_one(definition)?;
+            let key = definition.key();
+            match self.restore_one(definition) {
+                Ok(()) => {}
+                // A crash came between two changes, the first of which took away what it needs.
+                Err(error) if error.is_left_over() => {
+                    tracing::warn!(%error, "forgotten, as what it belongs to is gone");
+                    self.change_definitions(Change::Remove(key));
+                }
+                Err(error) => return Err(error),
+            }
         }
         if let Some(durability) = &self.durability {
             for vhost in self.vhosts.read().values() {
@@ -195,3 +215,6 @@ fn describe(definition: &Definition) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,6 +141,9 @@ impl Operator<'_> {
     pub fn delete_vhost(&self, turn: &mut Turn, name: &VhostName) -> bool {
         let removed = self.broker.vhosts.write().remove(name);
         let Some(vhost) = removed else { return false };
+        // What its connections still change must not outlive it, nor what deleting it changes
+        // touch another vhost by that name.
+        vhost.keep_no_more();
         self.broker.change_definitions(Change::RemoveVhost(name.clone()));
         self.broker.rights.change(|tables| tables.forget_vhost(name));
         let queues: Vec<_> = vhost.look().queues().cloned().collect();

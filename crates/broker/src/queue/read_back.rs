@@ -179,7 +179,7 @@ impl Journal {
 
 impl MessageLog {
     /// Waits until what was handed to the log is written. Goes on if it cannot be.
-    pub(super) fn wait_for_writer(&self) {
+    pub(crate) fn wait_for_writer(&self) {
         let written = Arc::new(Written::default());
         let waiter = Arc::clone(&written) as Arc<dyn Waiter>;
         if self.store().append(Batch::new(), Some(waiter)).is_ok() {

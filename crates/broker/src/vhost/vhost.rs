@@ -53,6 +53,11 @@ impl Vhost {
         self.change().keeper = Some(Keeper::new(definitions, &self.name));
     }
 
+    /// Tells the definitions no more.
+    pub(crate) fn keep_no_more(&self) {
+        self.change().keeper = None;
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &VhostName {
         &self.name
