@@ -9,6 +9,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|segments: Vec<StoreSegment>| {
     let disk = FakeDisk::with_files(store_files(&segments));
-    let _ = check(&disk);
+    let _ = check(&disk, &mut |_| {});
     let _ = claim_opens_alike(&disk);
 });

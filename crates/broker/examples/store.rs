@@ -15,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use hopwire_broker::store::disk::Folder;
 use hopwire_broker::store::{
-    Batch, Failure, PageLimit, Place, QueueId, Settings, Store, Ticket, Waiter,
+    Batch, Failure, PageLimit, Place, QueueId, SequenceRange, Settings, Store, Ticket, Waiter,
 };
 
 const BODY_BYTES: usize = 1024;
 const QUEUE: QueueId = QueueId(1);
 const ROUNDS: usize = 5;
+/// Segments whose births and ends are measured.
+const ROLLS: u64 = 40;
 /// How long each measured stretch lasts.
 const STRETCH: Duration = Duration::from_millis(1500);
 
@@ -30,6 +32,7 @@ fn main() -> Outcome {
     let mut arguments = std::env::args().skip(1);
     let directory = PathBuf::from(arguments.next().ok_or("which empty directory?")?);
     let messages: u64 = arguments.next().map_or(Ok(1_000_000), |it| it.parse())?;
+    rolls(&directory.join("rolls"))?;
     append(&directory.join("append"))?;
     steady(&directory.join("steady"))?;
     backlog(&directory.join("backlog"), messages)
@@ -115,7 +118,7 @@ struct Floor {
     files: u64,
 }
 
-const FLOOR_FILE_BYTES: u64 = 64 << 20;
+const FLOOR_FILE_BYTES: u64 = 32 << 20;
 
 impl Floor {
     fn new(directory: &Path) -> Outcome<Self> {
@@ -222,9 +225,48 @@ fn append(directory: &Path) -> Outcome {
     Ok(())
 }
 
+/// How long a confirm takes, over the births and the ends of many segments.
+fn rolls(directory: &Path) -> Outcome {
+    // One after the other: the file system's bookkeeping for one would hold up the other.
+    let mut floor = Floor::new(&directory.join("floor"))?;
+    let mut publisher = Publisher::new();
+    let bytes = publisher.body.repeat(WINDOW_BATCH as usize);
+    let mut floors = Vec::new();
+    while floor.files <= ROLLS {
+        let start = Instant::now();
+        floor.write(&bytes)?;
+        floors.push(start.elapsed());
+    }
+    let (store, _) = open(directory)?;
+    let mut stores = Vec::new();
+    while store.usage().counts.unlinked_segments < ROLLS {
+        let first = publisher.sequence;
+        let start = Instant::now();
+        publisher.publish(&store, WINDOW_BATCH)?;
+        stores.push(start.elapsed());
+        let last = publisher.sequence - 1;
+        let mut batch = Batch::new();
+        batch.settle(QUEUE, &[SequenceRange { first, last }]);
+        store.append(batch, None)?;
+    }
+    println!("100 of 1 KiB and a sync, over {ROLLS} segments that come and go: ms");
+    println!("{:>6} {:>8} {:>8} {:>8} {:>8}", "", "p50", "p99", "p99.9", "max");
+    for (name, mut took) in [("floor", floors), ("store", stores)] {
+        took.sort_unstable();
+        let at = |share: f64| {
+            let took = took.get((took.len() as f64 * share) as usize).or(took.last());
+            took.map_or(0.0, |it| it.as_secs_f64() * 1e3)
+        };
+        let [half, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(at);
+        println!("{name:>6} {half:>8.2} {p99:>8.2} {p999:>8.2} {max:>8.2}");
+    }
+    println!();
+    Ok(())
+}
+
 fn purge(next_sequence: u64) -> Batch {
     let mut batch = Batch::new();
-    batch.settle(QUEUE, &[hopwire_broker::store::SequenceRange { first: 0, last: next_sequence }]);
+    batch.settle(QUEUE, &[SequenceRange { first: 0, last: next_sequence }]);
     batch
 }
 

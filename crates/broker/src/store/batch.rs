@@ -104,6 +104,17 @@ impl Batch {
         self.records.push((self.bytes.len(), operation));
     }
 
+    /// The bytes of all records, and how many belong to each.
+    pub(super) fn into_parts(self) -> (Vec<u8>, impl Iterator<Item = (u32, Operation)>) {
+        let mut start = 0;
+        let operations = self.records.into_iter().map(move |(end, operation)| {
+            let bytes = u32::try_from(end - start).unwrap_or(u32::MAX);
+            start = end;
+            (bytes, operation)
+        });
+        (self.bytes, operations)
+    }
+
     /// The records, each with its bytes.
     pub(super) fn into_records(self, mut each: impl FnMut(&[u8], Operation)) {
         let mut start = 0;

@@ -1,11 +1,13 @@
 //! `hopwire store check`: every byte of the log looked at, nothing changed.
 
+use std::collections::BTreeSet;
+
 use super::disk::Disk;
 use super::error::{Damage, DiskError, OpenError};
 use super::recovery::{Birth, Cut, damage, read_all, read_tail, segments};
 use super::scan::{End, next_write, scan_past_damage, was_synced, written_from};
 use super::seal::read_seal_entries;
-use super::segment::{Identity, SealError, file_name, read_seal};
+use super::segment::{Identity, SealError, file_name, number_of, read_seal};
 use super::varint::Malformed;
 
 /// What [`check`] found.
@@ -32,17 +34,29 @@ impl Checkup {
     }
 }
 
-/// Looks at every byte of the log in a directory that no node has open.
+/// How far a long task has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Files that were looked at.
+    pub done: usize,
+    /// Files that there are.
+    pub all: usize,
+}
+
+/// Looks at every byte of the log in a directory that no node has open; tells how far it has come.
 ///
 /// # Errors
 ///
 /// [`OpenError`] if the disk fails or a file is of another version; damage is no error here.
-pub fn check(disk: &dyn Disk) -> Result<Checkup, OpenError> {
-    let numbers = segments(disk)?;
+pub fn check(disk: &dyn Disk, progress: &mut dyn FnMut(Progress)) -> Result<Checkup, OpenError> {
+    let mut numbers = segments(disk)?;
     let mut checkup = Checkup { segments: numbers.len(), ..Checkup::default() };
+    checkup.unborn = leave_out_unborn(disk, &mut numbers)?;
     let mut needed = Vec::new();
     let mut dropped = Vec::new();
-    for number in &numbers {
+    let mut tail = 0;
+    for (done, number) in numbers.iter().enumerate() {
+        progress(Progress { done, all: numbers.len() });
         let is_last = numbers.last() == Some(number);
         let (file, bytes) = read_all(disk, *number)?;
         let (identity, checkpoint, from) = match read_tail(*number, &bytes) {
@@ -50,15 +64,12 @@ pub fn check(disk: &dyn Disk) -> Result<Checkup, OpenError> {
             Ok(Birth::Version(found)) => {
                 return Err(OpenError::Version { file: file_name(*number), found });
             }
-            Err(_) if is_last && next_write(&bytes, 0, *number, None).is_none() => {
-                checkup.unborn = Some(file_name(*number));
-                break;
-            }
             Err(what) => {
                 checkup.damage.push(damage(*number, 0, what));
                 continue;
             }
         };
+        tail = *number;
         needed = checkpoint.segments;
         dropped.clear();
         let mut records = Vec::new();
@@ -87,9 +98,30 @@ pub fn check(disk: &dyn Disk) -> Result<Checkup, OpenError> {
             }
         }
     }
-    let missing = needed.iter().filter(|it| !numbers.contains(it) && !dropped.contains(it));
+    needed.retain(|number| !dropped.contains(number));
+    // The next start removes what the tail does not need, and does not look into it.
+    let matters = |number| number >= tail || needed.contains(&number);
+    checkup.damage.retain(|damage| number_of(&damage.file).is_none_or(matters));
+    let missing = needed.iter().filter(|it| !numbers.contains(it));
     checkup.missing = missing.map(|number| file_name(*number)).collect();
     Ok(checkup)
+}
+
+/// Leaves out a segment that was made and not born; gives its name.
+fn leave_out_unborn(
+    disk: &dyn Disk,
+    numbers: &mut BTreeSet<u32>,
+) -> Result<Option<String>, OpenError> {
+    let mut unborn = None;
+    while let Some(last) = numbers.last().copied() {
+        let (_, bytes) = read_all(disk, last)?;
+        if read_tail(last, &bytes).is_ok() || next_write(&bytes, 0, last, None).is_some() {
+            break;
+        }
+        unborn = Some(file_name(last));
+        numbers.remove(&last);
+    }
+    Ok(unborn)
 }
 
 /// Adds damage that may have been told already.

@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::batch::Batch;
+use super::check::check;
 use super::disk::{Crash, FakeDisk};
 use super::error::DiskError;
 use super::log::Log;
@@ -59,6 +60,8 @@ enum Step {
     Flush,
     Sync,
     Roll,
+    /// Makes the next segment's file ahead.
+    Prepare,
     Reclaim,
     Close,
     /// Behind that share of the life's operations.
@@ -97,6 +100,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Flush),
         6 => Just(Step::Sync),
         1 => Just(Step::Roll),
+        2 => Just(Step::Prepare),
         3 => Just(Step::Reclaim),
         1 => Just(Step::Close),
         1 => (0.0..1.0, any::<u64>()).prop_map(|(at, seed)| Step::Crash { at, seed }),
@@ -250,6 +254,8 @@ impl Life {
     /// Crashes, recovers and checks; gives the state.
     fn crash(&self, operations: usize, crash: Crash) -> State {
         let disk = self.disk.crashed(operations, crash);
+        let found = check(&disk, &mut |_| {}).unwrap();
+        assert!(found.is_sound(), "after {operations} operations and {crash:?}: {found:?}");
         let state = state_of(&open(&disk));
         let allowed = self.allowed(operations);
         let candidates = self.states.get(allowed.clone()).unwrap();
@@ -362,6 +368,7 @@ impl History {
             Step::Flush => self.life.perform(Log::flush),
             Step::Sync => self.life.perform(Log::sync),
             Step::Roll => self.life.perform(Log::roll),
+            Step::Prepare => self.life.perform(Log::prepare),
             Step::Reclaim => self.life.perform(|log| {
                 while log.reclaim()? {}
                 Ok(())

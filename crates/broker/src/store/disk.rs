@@ -42,6 +42,9 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// The file's length in bytes, preallocated ones included.
     fn bytes(&self) -> io::Result<u64>;
 
+    /// Whether a name leads to it, of this directory or another.
+    fn has_name(&self) -> io::Result<bool>;
+
     /// Makes room up to this length, so that writing within it changes no length. It reads as
     /// zeros.
     fn preallocate(&self, bytes: u64) -> io::Result<()>;
@@ -51,6 +54,14 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
 
     /// Writes all of `bytes`.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes all of `parts`, one behind the other.
+    fn write_parts_at(&self, offset: u64, parts: &[Vec<u8>]) -> io::Result<()> {
+        match parts {
+            [part] => self.write_at(offset, part),
+            parts => self.write_at(offset, &parts.concat()),
+        }
+    }
 
     /// Fills all of `into`.
     ///

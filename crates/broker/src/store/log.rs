@@ -11,13 +11,17 @@ use super::batch::Batch;
 use super::compaction::Copying;
 use super::disk::Disk;
 use super::error::DiskError;
+use super::housekeeper::{self, Housekeeper};
 use super::index::{Index, Location};
 use super::operation::{Operation, QueueId};
 use super::scan::Scanned;
-use super::segment::{OpenSegment, SegmentSpec, file_name};
+use super::segment::{OpenSegment, Prepared};
 
 /// A write goes out once it has this many bytes, even if more is to come.
 const WRITE_BYTES_MAX: usize = 4 << 20;
+/// A batch with so many bytes is written from where it is; smaller ones are copied together,
+/// because each part of a write costs about as much as copying that.
+const UNCOPIED_BYTES_MIN: usize = 2 << 10;
 
 /// The log, and the index of what it holds.
 #[derive(Debug)]
@@ -28,6 +32,10 @@ pub(super) struct Log {
     segment_bytes: usize,
     /// The segment that takes records; none until there is one to take.
     active: Option<OpenSegment>,
+    /// The file of the next segment, if it was made ahead.
+    prepared: Option<Prepared>,
+    /// Makes and removes files; without it, that is done in place.
+    housekeeper: Option<Housekeeper>,
     /// The places of messages that were put into the active segment, for its seal.
     contents: Vec<(QueueId, u64)>,
     next_number: u32,
@@ -69,6 +77,8 @@ impl Log {
             index: Arc::new(Mutex::new(index)),
             segment_bytes,
             active: None,
+            prepared: None,
+            housekeeper: None,
             contents: Vec::new(),
             next_number,
             unapplied: Vec::new(),
@@ -85,27 +95,40 @@ impl Log {
         self.push_all(batch)
     }
 
+    /// Has a thread make and remove files from now on.
+    pub(super) fn start_housekeeper(&mut self) -> Result<(), DiskError> {
+        self.housekeeper = Some(Housekeeper::start(Arc::clone(&self.disk))?);
+        Ok(())
+    }
+
     /// Takes records over that the log itself brings.
     pub(super) fn push_all(&mut self, batch: Batch) -> Result<(), DiskError> {
-        let mut result = Ok(());
-        batch.into_records(|record, operation| {
-            if result.is_ok() {
-                result = self.push(record, operation);
-            }
-        });
-        result
+        let bytes = batch.bytes();
+        if bytes < UNCOPIED_BYTES_MIN || !self.active.as_ref().is_some_and(|it| it.has_room(bytes))
+        {
+            let mut result = Ok(());
+            batch.into_records(|record, operation| {
+                if result.is_ok() {
+                    result = self.push(record, operation);
+                }
+            });
+            return result;
+        }
+        if let Some(active) = &mut self.active {
+            let (records, operations) = batch.into_parts();
+            let mut offset = active.push_batch(records);
+            self.unapplied.extend(operations.map(|(bytes, operation)| {
+                let scanned = Scanned { offset, bytes, operation };
+                offset += bytes;
+                scanned
+            }));
+        }
+        self.flush_if_much()
     }
 
     /// Adds one record to the next write.
     fn push(&mut self, record: &[u8], operation: Operation) -> Result<(), DiskError> {
-        let (room, buffered) = self
-            .active
-            .as_ref()
-            .map_or((false, 0), |active| (active.has_room(record.len()), active.buffered_bytes()));
-        if buffered >= WRITE_BYTES_MAX {
-            self.flush()?;
-        }
-        if !room {
+        if !self.active.as_ref().is_some_and(|it| it.takes(record.len())) {
             self.roll()?;
             self.begin_segment(record.len())?;
         }
@@ -114,7 +137,12 @@ impl Log {
             let bytes = u32::try_from(record.len()).unwrap_or(u32::MAX);
             self.unapplied.push(Scanned { offset, bytes, operation });
         }
-        Ok(())
+        self.flush_if_much()
+    }
+
+    fn flush_if_much(&mut self) -> Result<(), DiskError> {
+        let pending = self.active.as_ref().map_or(0, OpenSegment::pending_bytes);
+        if pending >= WRITE_BYTES_MAX { self.flush() } else { Ok(()) }
     }
 
     /// Writes what was taken over, and applies it to the index.
@@ -142,7 +170,30 @@ impl Log {
             self.is_dirty = false;
             self.counts.syncs += 1;
         }
-        self.unlink_dropped()
+        self.unlink_dropped()?;
+        let Some(housekeeper) = &mut self.housekeeper else { return Ok(()) };
+        if self.active.as_ref().is_some_and(OpenSegment::is_half_full) && self.prepared.is_none() {
+            housekeeper.prepare(self.next_number, self.segment_bytes);
+        }
+        housekeeper.failure().map_or(Ok(()), Err)
+    }
+
+    /// Makes the file of the next segment, if there is none.
+    #[cfg(test)]
+    pub(super) fn prepare(&mut self) -> Result<(), DiskError> {
+        if self.prepared.is_none() {
+            let made = Prepared::create(&*self.disk, self.next_number, self.segment_bytes)?;
+            made.sync()?;
+            self.prepared = Some(made);
+        }
+        Ok(())
+    }
+
+    /// The file of the next segment, if it was made ahead.
+    fn take_prepared(&mut self) -> Option<Prepared> {
+        // If it could not be made, there may be room for it by the time it is needed.
+        let fetched = self.housekeeper.as_mut().and_then(Housekeeper::fetch).and_then(Result::ok);
+        self.prepared.take().or(fetched)
     }
 
     /// Whether something was taken over that is not durable.
@@ -172,8 +223,11 @@ impl Log {
             return Ok(());
         }
         let checkpoint = self.index.lock().checkpoint().write();
-        let spec = SegmentSpec { number: self.next_number, bytes: self.segment_bytes, first_bytes };
-        let active = OpenSegment::create(&*self.disk, spec, &checkpoint)?;
+        let prepared = match self.take_prepared() {
+            Some(prepared) => prepared,
+            None => Prepared::create(&*self.disk, self.next_number, self.segment_bytes)?,
+        };
+        let active = OpenSegment::birth(prepared, &checkpoint, first_bytes)?;
         self.counts.written_bytes += checkpoint.len() as u64;
         self.next_number += 1;
         self.index.lock().segments.open(active.number(), Arc::clone(active.file()));
@@ -183,12 +237,16 @@ impl Log {
 
     /// Leaves the log so that it opens at once: with a checkpoint and nothing behind it.
     pub(super) fn close(&mut self) -> Result<(), DiskError> {
-        if self.active.is_some() {
-            self.roll()?;
-            self.segment_bytes = 0;
-            self.begin_segment(0)?;
+        if self.active.is_none() {
+            return Ok(());
         }
-        Ok(())
+        self.roll()?;
+        self.segment_bytes = 0;
+        // It is as long as if there were more to come.
+        if let Some(prepared) = self.take_prepared() {
+            housekeeper::unlink(&*self.disk, prepared.number())?;
+        }
+        self.begin_segment(0)
     }
 
     /// Takes up a segment that recovery found without a seal, and seals it.
@@ -214,9 +272,11 @@ impl Log {
 
     fn unlink_dropped(&mut self) -> Result<(), DiskError> {
         for segment in std::mem::take(&mut self.dropping) {
-            let name = file_name(segment);
-            self.disk.unlink(&name).map_err(|source| DiskError::new("unlink", name, source))?;
-            self.index.lock().segments.remove(segment);
+            let file = self.index.lock().segments.remove(segment);
+            match &self.housekeeper {
+                Some(housekeeper) => housekeeper.unlink(segment, file),
+                None => housekeeper::remove(&*self.disk, segment, file)?,
+            }
             self.counts.unlinked_segments += 1;
         }
         Ok(())

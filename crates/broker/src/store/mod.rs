@@ -22,6 +22,7 @@
 //! repair      what can be kept of damaged files
 //! intake      where callers leave batches
 //! writer      the thread that takes them
+//! housekeeper the thread that makes the next file and removes dead ones
 //! ```
 //!
 //! The rules, each kept by a crash test in `crash`:
@@ -49,6 +50,7 @@ mod compaction;
 mod crash;
 pub mod disk;
 mod error;
+mod housekeeper;
 mod index;
 mod intake;
 mod lock;
@@ -71,7 +73,7 @@ mod version;
 mod writer;
 
 pub use batch::{Batch, TooLarge};
-pub use check::{Checkup, check};
+pub use check::{Checkup, Progress, check};
 pub use error::{Damage, DiskError, OpenError};
 pub use index::QueueTotals;
 pub use intake::{Failure, Refused, Ticket, Waiter};

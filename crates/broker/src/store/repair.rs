@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::batch::Batch;
-use super::check::check;
+use super::check::{Progress, check};
 use super::checkpoint::Checkpoint;
 use super::disk::{Disk, DiskFile};
 use super::error::OpenError;
@@ -47,13 +47,18 @@ struct Found {
     birth: Option<Birth>,
 }
 
-/// Makes a damaged log one that opens. Does nothing to a sound one.
+/// Makes a damaged log one that opens. Does nothing to a sound one. Tells how
+/// far the look at it has come, which takes the most time.
 ///
 /// # Errors
 ///
 /// [`OpenError`] if the disk fails or a file is of another version.
-pub fn repair(disk: Arc<dyn Disk>, settings: Settings) -> Result<Option<Repaired>, OpenError> {
-    let checkup = check(&*disk)?;
+pub fn repair(
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Repaired>, OpenError> {
+    let checkup = check(&*disk, progress)?;
     if checkup.is_sound() {
         return Ok(None);
     }

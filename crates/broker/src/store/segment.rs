@@ -27,13 +27,13 @@
 //! 20      u32     synced: everything before this offset was durable when this was written
 //! ```
 
-use std::sync::Arc;
+mod open;
 
-use super::disk::{Disk, DiskFile};
-use super::error::DiskError;
+use super::disk::DiskFile;
 use super::record::{self, HEAD_BYTES, Kind, Record};
 use super::varint::{Malformed, u32_at};
 use super::version::{FORMAT_VERSION, MAGIC};
+pub(super) use open::{OpenSegment, Prepared};
 
 /// Bytes before the first record.
 pub(super) const HEADER_BYTES: usize = 24;
@@ -141,161 +141,6 @@ impl Write {
     }
 }
 
-/// A segment that takes records.
-#[derive(Debug)]
-pub(super) struct OpenSegment {
-    identity: Identity,
-    file: Arc<dyn DiskFile>,
-    name: String,
-    /// How long the segment may become, its seal left out.
-    room_bytes: usize,
-    /// Where the next write goes.
-    written: u32,
-    /// Everything before is durable.
-    synced: u32,
-    /// What the next write writes.
-    buffer: Vec<u8>,
-    is_empty: bool,
-}
-
-/// How a segment is to be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SegmentSpec {
-    pub(super) number: u32,
-    /// How long it may become.
-    pub(super) bytes: usize,
-    /// The size of the first record, for which there is room in any case.
-    pub(super) first_bytes: usize,
-}
-
-impl OpenSegment {
-    /// Gives birth to a segment: it is there, with its checkpoint, after any crash.
-    pub(super) fn create(
-        disk: &dyn Disk,
-        spec: SegmentSpec,
-        checkpoint: &[u8],
-    ) -> Result<Self, DiskError> {
-        let SegmentSpec { number, bytes, first_bytes } = spec;
-        let name = file_name(number);
-        let failed = |action| {
-            let name = name.clone();
-            move |source| DiskError::new(action, name, source)
-        };
-        let no_salt = |error| failed("salt")(std::io::Error::other(error));
-        let identity = Identity { number, salt: getrandom::u32().map_err(no_salt)? };
-        let mut birth = Vec::with_capacity(HEADER_BYTES + HEAD_BYTES + checkpoint.len());
-        identity.write_header(&mut birth);
-        let start = record::begin(&mut birth, Kind::Checkpoint);
-        birth.extend_from_slice(checkpoint);
-        record::finish(&mut birth, start);
-        let room_bytes = bytes.max(birth.len() + WRITE_BYTES + first_bytes);
-
-        let file = disk.create(&name).map_err(failed("create"))?;
-        file.preallocate(room_bytes as u64).map_err(failed("preallocate"))?;
-        file.write_at(0, &birth).map_err(failed("write"))?;
-        file.sync().map_err(failed("sync"))?;
-        disk.sync_names().map_err(|source| DiskError::new("sync", ".", source))?;
-        let written = as_offset(birth.len());
-        let (buffer, is_empty) = (Vec::new(), true);
-        let synced = written;
-        Ok(Self { identity, file, name, room_bytes, written, synced, buffer, is_empty })
-    }
-
-    /// Takes up a segment that ends at `end` and has only to be sealed.
-    pub(super) fn resume(identity: Identity, file: Arc<dyn DiskFile>, end: u32) -> Self {
-        Self {
-            identity,
-            file,
-            name: file_name(identity.number),
-            room_bytes: 0,
-            written: end,
-            synced: 0,
-            buffer: Vec::new(),
-            is_empty: false,
-        }
-    }
-
-    pub(super) fn number(&self) -> u32 {
-        self.identity.number
-    }
-
-    pub(super) fn file(&self) -> &Arc<dyn DiskFile> {
-        &self.file
-    }
-
-    /// Whether a record of this size can be added. The first always can.
-    pub(super) fn has_room(&self, record_bytes: usize) -> bool {
-        let end = self.written as usize + self.buffer.len();
-        self.is_empty || end + WRITE_BYTES + record_bytes <= self.room_bytes
-    }
-
-    /// Bytes that the next write will write.
-    pub(super) fn buffered_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Adds a whole record to the next write; gives its offset.
-    pub(super) fn push(&mut self, record: &[u8]) -> u32 {
-        if self.buffer.is_empty() {
-            let (identity, offset, synced) = (self.identity, self.written, self.synced);
-            Write { identity, offset, synced }.write(&mut self.buffer);
-        }
-        self.is_empty = false;
-        let offset = self.written + as_offset(self.buffer.len());
-        self.buffer.extend_from_slice(record);
-        offset
-    }
-
-    /// Writes what was pushed; gives how many bytes that were. It can be read from then on.
-    pub(super) fn flush(&mut self) -> Result<usize, DiskError> {
-        if self.buffer.is_empty() {
-            return Ok(0);
-        }
-        let failed = |source| DiskError::new("write", &*self.name, source);
-        self.file.write_at(self.written.into(), &self.buffer).map_err(failed)?;
-        let bytes = self.buffer.len();
-        self.written += as_offset(bytes);
-        self.buffer.clear();
-        // One large batch must not hold its room for ever.
-        self.buffer.shrink_to(BUFFER_BYTES_KEPT);
-        Ok(bytes)
-    }
-
-    /// Makes everything written durable.
-    pub(super) fn sync(&mut self) -> Result<(), DiskError> {
-        if self.synced < self.written {
-            self.file.sync().map_err(|source| DiskError::new("sync", &*self.name, source))?;
-            self.synced = self.written;
-        }
-        Ok(())
-    }
-
-    /// Ends the segment with its seal, durably; gives its length. Everything pushed was flushed.
-    pub(super) fn seal(self, seal: &[u8]) -> Result<u64, DiskError> {
-        let failed = |action| {
-            let name = &*self.name;
-            move |source| DiskError::new(action, name, source)
-        };
-        let mut end = Vec::with_capacity(HEAD_BYTES + seal.len() + FOOTER_BYTES);
-        let start = record::begin(&mut end, Kind::Seal);
-        end.extend_from_slice(seal);
-        record::finish(&mut end, start);
-        let footer = end.len();
-        for field in [self.written, self.identity.number, self.identity.salt] {
-            end.extend_from_slice(&field.to_le_bytes());
-        }
-        let crc = crc32fast::hash(end.get(footer..).unwrap_or_default());
-        end.extend_from_slice(&crc.to_le_bytes());
-
-        let bytes = u64::from(self.written) + end.len() as u64;
-        // Cut before, so that nothing torn stands behind the seal.
-        self.file.truncate(self.written.into()).map_err(failed("truncate"))?;
-        self.file.write_at(self.written.into(), &end).map_err(failed("write"))?;
-        self.file.sync().map_err(failed("sync"))?;
-        Ok(bytes)
-    }
-}
-
 /// The payload of a segment's seal, where it stands, and how long the file is.
 #[derive(Debug)]
 pub(super) struct Seal {
@@ -341,12 +186,3 @@ pub(super) fn read_seal(file: &dyn DiskFile, identity: Identity) -> Result<Seal,
         Err(what) => Err(SealError::Malformed(offset.into(), what)),
     }
 }
-
-/// An offset in a segment. Segments are far shorter than 4 GiB: their settings and the largest
-/// record see to it.
-fn as_offset(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
-}
-
-/// The buffer of a segment keeps room for this many bytes: more than an ordinary write has.
-const BUFFER_BYTES_KEPT: usize = 8 << 20;

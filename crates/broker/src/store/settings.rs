@@ -21,10 +21,11 @@ impl Settings {
 }
 
 impl Default for Settings {
-    /// 64 MiB each for a segment and for what waits, a tenth of a second.
+    /// 32 MiB for a segment, so that with the next one made ahead an empty store takes 64; 64 MiB
+    /// for what waits, a tenth of a second.
     fn default() -> Self {
         Self {
-            segment_bytes: 64 << 20,
+            segment_bytes: 32 << 20,
             waiting_bytes_max: 64 << 20,
             sync_delay: Duration::from_millis(100),
         }

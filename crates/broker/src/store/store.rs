@@ -70,7 +70,8 @@ impl Store {
     /// [`OpenError`] if the disk fails, or if what was confirmed may not be there.
     pub fn open(disk: Arc<dyn Disk>, settings: Settings) -> Result<(Self, Report), OpenError> {
         let segment_bytes = settings.segment_bytes.min(Settings::SEGMENT_BYTES_MAX) as usize;
-        let (log, report) = recover(Arc::clone(&disk), segment_bytes)?;
+        let (mut log, report) = recover(Arc::clone(&disk), segment_bytes)?;
+        log.start_housekeeper()?;
         let index = Arc::clone(&log.index);
         let intake = Intake::new(settings.waiting_bytes_max, settings.sync_delay);
         let shared = Arc::new(Shared { intake, counts: Mutex::new(log.counts) });
@@ -100,12 +101,12 @@ impl Store {
         self.shared.intake.append(batch, waiter)
     }
 
-    /// Whether more messages wait for the writer than [`Settings::waiting_bytes_max`]. Costs a load.
+    /// Whether more messages wait for the writer than [`Settings::waiting_bytes_max`]; one load.
     pub fn is_full(&self) -> bool {
         self.shared.intake.is_full()
     }
 
-    /// Whether batches are taken: the store neither failed nor was closed. Costs a load.
+    /// Whether batches are taken: the store neither failed nor was closed; one load.
     pub fn is_writable(&self) -> bool {
         self.shared.intake.is_writable()
     }

@@ -250,6 +250,10 @@ impl DiskFile for FakeFile {
         Ok(self.state.lock().files.get(self.number).map_or(0, |file| file.len() as u64))
     }
 
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(self.state.lock().names.values().any(|number| *number == self.number))
+    }
+
     fn preallocate(&self, bytes: u64) -> io::Result<()> {
         self.state.lock().change(self.number, Change::Length(to_usize(bytes)))
     }

@@ -1,13 +1,13 @@
 //! A directory of the file system.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
-use rustix::io::Errno;
+use rustix::io::{Errno, pwritev};
 
 use super::{Disk, DiskFile};
 
@@ -78,12 +78,19 @@ impl Disk for Folder {
     }
 }
 
+/// As many parts as Linux writes with one call (`IOV_MAX`).
+const PARTS_MAX: usize = 1024;
+
 #[derive(Debug)]
 struct FolderFile(File);
 
 impl DiskFile for FolderFile {
     fn bytes(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn has_name(&self) -> io::Result<bool> {
+        Ok(self.0.metadata()?.nlink() > 0)
     }
 
     fn preallocate(&self, bytes: u64) -> io::Result<()> {
@@ -100,6 +107,26 @@ impl DiskFile for FolderFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
+    }
+
+    fn write_parts_at(&self, offset: u64, parts: &[Vec<u8>]) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let (mut slices, mut offset) = (slices.as_mut_slice(), offset);
+        // What is empty would be taken for a full disk.
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            let at_once = slices.get(..PARTS_MAX).unwrap_or(slices);
+            match pwritev(&self.0, at_once, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    IoSlice::advance_slices(&mut slices, written);
+                    offset += written as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {

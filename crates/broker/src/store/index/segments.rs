@@ -117,10 +117,11 @@ impl Segments {
         self.all.values().filter(|it| it.state == State::Damaged).count()
     }
 
-    /// Forgets a segment that was unlinked.
-    pub(in crate::store) fn remove(&mut self, number: u32) {
-        self.all.remove(&number);
+    /// Forgets a segment that is about to be unlinked; gives its file, to be closed by whoever has
+    /// the time: only then its room is free.
+    pub(in crate::store) fn remove(&mut self, number: u32) -> Option<Arc<dyn DiskFile>> {
         self.worn.remove(&number);
+        self.all.remove(&number).map(|segment| segment.file)
     }
 
     fn set_state(&mut self, number: u32, state: State) {

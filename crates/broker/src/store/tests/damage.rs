@@ -105,21 +105,21 @@ fn a_segment_that_is_missing_stops_the_start() {
 #[test]
 fn a_sound_log_needs_no_repair() {
     let disk = three_segments();
-    let found = check(&disk).unwrap();
+    let found = check(&disk, &mut |_| {}).unwrap();
     assert!(found.is_sound(), "{found:?}");
     assert_eq!((found.segments, found.records), (3, 28));
-    assert_eq!(repair(Arc::new(disk), settings()).unwrap(), None);
+    assert_eq!(repair(Arc::new(disk), settings(), &mut |_| {}).unwrap(), None);
 }
 
 /// Checks, repairs, and opens; gives the sequences that are left.
 fn check_repair(disk: &FakeDisk, damaged: &[&str], lost: &[u64]) -> Vec<u64> {
-    let found = check(disk).unwrap();
+    let found = check(disk, &mut |_| {}).unwrap();
     let files: Vec<&str> = found.damage.iter().map(|damage| &*damage.file).collect();
     assert_eq!(files, damaged);
-    let repaired = repair(Arc::new(disk.clone()), settings()).unwrap().unwrap();
+    let repaired = repair(Arc::new(disk.clone()), settings(), &mut |_| {}).unwrap().unwrap();
     let found_lost: Vec<u64> = repaired.lost.iter().map(|(_, sequence)| *sequence).collect();
     assert_eq!(found_lost, lost);
-    let found = check(disk).unwrap();
+    let found = check(disk, &mut |_| {}).unwrap();
     assert!(found.is_sound(), "{found:?}");
     let log = open(disk, SEGMENT_BYTES);
     let left = sequences(&log, QUEUE);

@@ -95,6 +95,10 @@ impl DiskFile for GatedFile {
         self.file.bytes()
     }
 
+    fn has_name(&self) -> io::Result<bool> {
+        self.file.has_name()
+    }
+
     fn preallocate(&self, bytes: u64) -> io::Result<()> {
         self.file.preallocate(bytes)
     }
@@ -180,6 +184,32 @@ fn what_comes_while_the_disk_syncs_goes_out_with_one_sync() {
     assert!(others_told.try_recv().is_err());
     assert_eq!(keeper.disk.syncs(), 3);
     drop(keeper.go);
+}
+
+#[test]
+fn the_next_segment_is_there_before_it_is_needed() {
+    let (gate, keeper) = Gate::new();
+    let store = open_store(gate);
+    let (waiter, heard) = told();
+    let half = messages(QUEUE, 0..40, 1 << 10);
+    store.append(half, Some(Arc::clone(&waiter))).unwrap();
+    // The birth of the segment, then the batch.
+    keeper.let_sync();
+    keeper.let_sync();
+    heard.recv_timeout(PATIENCE).unwrap().unwrap();
+    // Nobody asked for this one.
+    keeper.wait_for_sync();
+    assert!(keeper.disk.files().contains_key("0000000002.log"));
+    drop(keeper.go);
+    let rest = messages(QUEUE, 40..80, 1 << 10);
+    store.append(rest, Some(waiter)).unwrap();
+    heard.recv_timeout(PATIENCE).unwrap().unwrap();
+    let index_of_last = store.page(QUEUE, 79, PageLimit { messages: 1, bytes: 1 }).unwrap();
+    assert_eq!(index_of_last.messages[0].message, [79; 1 << 10]);
+    store.close().unwrap();
+    let files: Vec<String> = keeper.disk.files().into_keys().collect();
+    assert_eq!(files, ["0000000001.log", "0000000002.log", "0000000003.log"]);
+    assert!(keeper.disk.files()["0000000003.log"].len() < 200, "no more than a checkpoint");
 }
 
 #[test]
