@@ -24,6 +24,7 @@ mod program;
 mod realtime;
 mod refusals;
 mod stopping;
+mod store;
 mod stories;
 mod story;
 mod tls;

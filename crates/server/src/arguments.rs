@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::doctor;
+use crate::{doctor, store};
 
 /// A message broker for the web: STOMP over WebSocket, STOMP, AMQP 0-9-1.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub(crate) enum Verb {
     Serve(Serve),
     /// Tests the path to a broker step by step and says what to do
     Doctor(doctor::Arguments),
+    /// Looks at the stored messages of a node that is down, and repairs them
+    Store(store::Arguments),
 }
 
 /// How to serve.

@@ -10,6 +10,7 @@ mod doctor;
 mod listener;
 mod logging;
 mod node;
+mod store;
 mod tls;
 
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     };
     match arguments.verb {
         Some(Verb::Doctor(doctor)) => runtime.block_on(doctor::run(doctor)),
+        Some(Verb::Store(task)) => store::run(&task),
         Some(Verb::Serve(serve)) => runtime.block_on(serve_until_told(serve, started)),
         None => runtime.block_on(serve_until_told(arguments.serve, started)),
     }
