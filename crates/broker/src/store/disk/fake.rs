@@ -42,6 +42,7 @@ struct State {
     forgets: bool,
     written_bytes: u64,
     syncs: u64,
+    reads: u64,
     writes_left: Option<u64>,
     syncs_left: Option<u64>,
     free_bytes: Option<u64>,
@@ -112,6 +113,11 @@ impl FakeDisk {
     /// How often a file was synced.
     pub fn syncs(&self) -> u64 {
         self.state.lock().syncs
+    }
+
+    /// How often a file was read from.
+    pub fn reads(&self) -> u64 {
+        self.state.lock().reads
     }
 
     /// From the write after the next `writes` on, all fail: the disk is full.
@@ -268,7 +274,8 @@ impl DiskFile for FakeFile {
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.reads += 1;
         let offset = to_usize(offset);
         let file = state.files.get(self.number).map_or(&[][..], Vec::as_slice);
         let found = file.get(offset..offset.saturating_add(into.len()));

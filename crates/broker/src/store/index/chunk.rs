@@ -29,7 +29,9 @@ const _: () = assert!(DEADLINE_MS_MAX < NO_DEADLINE);
 /// Messages of a full chunk.
 pub(super) const SLOTS_MAX: usize = 512;
 /// A chunk with fewer slots is not worth squeezing.
-const SLOTS_SQUEEZED_MIN: usize = 32;
+const SLOTS_SQUEEZED_MIN: usize = 16;
+/// At most one slot in so many is kept for a settled message: 40 bytes for each that lives.
+const SETTLED_SHARE: usize = 5;
 
 /// A run of a queue's messages in order. Never empty while it is in a queue.
 #[derive(Debug)]
@@ -180,9 +182,10 @@ impl Chunk {
         }
     }
 
-    /// Gives back the room of settled messages once they are the most.
+    /// Gives back the room of settled messages once they are too many.
     fn squeeze(&mut self) {
-        if self.live > self.slots.len() / 2 {
+        let settled = self.slots.len() - self.live;
+        if settled * SETTLED_SHARE <= self.slots.len() {
             return;
         }
         self.slots.retain(Slot::is_live);

@@ -1,4 +1,4 @@
-//! Space comes back, at a bounded cost in bytes written.
+//! Space comes back, at a bounded cost in bytes written; what lives costs little to hold and read.
 
 use super::super::operation::SequenceRange;
 use super::*;
@@ -140,4 +140,72 @@ fn a_long_queue_takes_at_most_40_bytes_of_memory_a_message() {
     log.sync().unwrap();
     let bytes = open(&disk, 8 << 20).index.lock().memory_bytes();
     assert!(bytes <= 40 * 100_000, "{bytes} bytes");
+}
+
+#[test]
+fn a_long_queue_takes_at_most_40_bytes_a_message_whichever_were_settled() {
+    const MESSAGES: u64 = 50_000;
+    let disk = FakeDisk::forgetful();
+    let mut log = open(&disk, 8 << 20);
+    for first in (0..MESSAGES).step_by(1_000) {
+        log.append(messages(QUEUE, first..first + 1_000, 16)).unwrap();
+    }
+    // An order that looks random: the step and the count have no common divisor.
+    for (settled, at) in (1..).zip((0..MESSAGES * 3 / 4).map(|at| at * 31_607 % MESSAGES)) {
+        log.append(settle(QUEUE, at, at)).unwrap();
+        if settled % 2_500 == 0 {
+            log.flush().unwrap();
+            let bytes = log.index.lock().memory_bytes() as u64;
+            let live = MESSAGES - settled;
+            assert!(bytes <= 41 * live, "{} bytes each of {live}", bytes / live);
+        }
+    }
+}
+
+#[test]
+fn a_mark_or_a_settle_of_everything_costs_what_lives() {
+    // Would not end if it went through what the range could hold.
+    let disk = FakeDisk::forgetful();
+    let mut log = open(&disk, SEGMENT_BYTES);
+    let living = [0, 1 << 20, 1 << 63];
+    for sequence in living {
+        log.append(messages(QUEUE, sequence..sequence + 1, 16)).unwrap();
+    }
+    let mut batch = Batch::new();
+    batch.mark(QUEUE, 2, &[SequenceRange { first: 0, last: u64::MAX }]);
+    log.append(batch).unwrap();
+    log.flush().unwrap();
+    let entries = log.index.lock().entries(QUEUE, 0, usize::MAX);
+    assert_eq!(entries.iter().map(|it| it.place.sequence).collect::<Vec<_>>(), living);
+    assert!(entries.iter().all(|it| it.place.is_redelivered && it.place.deliveries == 2));
+    log.append(settle(QUEUE, 0, u64::MAX)).unwrap();
+    log.flush().unwrap();
+    assert_eq!(sequences(&log, QUEUE), [0; 0]);
+}
+
+#[test]
+fn scattered_messages_are_read_once_per_neighbourhood() {
+    let disk = FakeDisk::default();
+    let mut log = open(&disk, 8 << 20);
+    for first in (0..2_000).step_by(100) {
+        log.append(messages(QUEUE, first..first + 100, 1024)).unwrap();
+    }
+    log.sync().unwrap();
+    let index = log.index.lock();
+    // Three neighbourhoods, in no order: some twenty apart, and far from each other.
+    let scattered = [1_900, 1_005, 10, 1_000, 0, 1_915, 1_010, 5];
+    let wanted: Vec<_> = scattered
+        .iter()
+        .map(|sequence| {
+            let entry = index.entry(QUEUE, *sequence).unwrap();
+            let file = Arc::clone(&index.segments.get(entry.location.segment).unwrap().file);
+            super::super::reader::Wanted { entry, file }
+        })
+        .collect();
+    drop(index);
+    let before = disk.reads();
+    let page = super::super::reader::read(&wanted).unwrap();
+    assert_eq!(disk.reads() - before, 3);
+    let found: Vec<u64> = page.messages.iter().map(|it| it.place.sequence).collect();
+    assert_eq!(found, scattered);
 }
