@@ -2,6 +2,7 @@
 
 mod damage;
 mod format;
+mod full;
 mod space;
 mod waiting;
 
