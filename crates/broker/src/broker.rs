@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::access::Access;
 use crate::admission::{Admission, ConnectionLimits};
+use crate::alarms::Alarms;
 use crate::auth::{PasswordHash, Rights, User, UserLimits};
 use crate::definitions::{Change, Definition, Definitions, Failure};
 use crate::exchange::Address;
@@ -36,6 +37,7 @@ pub struct Broker {
     /// What went through queues that are gone.
     pub(crate) past: Mutex<Totals>,
     admission: Arc<Admission>,
+    alarms: Arc<Alarms>,
     timers: Timers,
     /// Whether nothing had been left for it.
     is_new: bool,
@@ -103,6 +105,7 @@ impl Broker {
             budget: Arc::new(budget),
             past: Mutex::default(),
             admission: Arc::default(),
+            alarms: Arc::default(),
             timers: Timers::default(),
             is_new: true,
             durability: None,
@@ -223,6 +226,11 @@ impl Broker {
     /// The node's settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What keeps publishers from publishing.
+    pub fn alarms(&self) -> &Arc<Alarms> {
+        &self.alarms
     }
 
     /// Judges credentials.

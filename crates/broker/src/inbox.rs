@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use model::{Bound, ConsumerId, DeliveryId, Message};
+use model::{AlarmSet, Bound, ConsumerId, DeliveryId, Message};
 use parking_lot::Mutex;
 
 use crate::store::{Failure, Ticket, Waiter};
@@ -22,6 +22,10 @@ pub enum Inbound {
     Cancelled(ConsumerId),
     /// A stream has more for this consumer's cursor, which had caught up.
     Ready(ConsumerId),
+    /// The link is held from publishing, by other alarms to be told of than it knew.
+    Held(AlarmSet),
+    /// The link is held no more.
+    Released,
 }
 
 /// Why a session must end, whatever else was left for it and whether its peer reads or not.

@@ -5,6 +5,7 @@
 
 pub mod access;
 mod admission;
+pub mod alarms;
 pub mod auth;
 pub mod broker;
 pub mod definitions;
@@ -26,6 +27,7 @@ pub mod vhost;
 pub mod view;
 
 pub use access::{Access, Declared, Follow, Operator, Routed};
+pub use alarms::Alarms;
 pub use broker::{Broker, Durability, Identity, Login};
 pub use queue::{DeleteIf, MessageLog};
 pub use restore::{CloseError, RestoreError};

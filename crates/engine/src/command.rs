@@ -57,6 +57,8 @@ pub enum Command {
     /// Answered by `Confirmed` with that number once everything that was handed over before is as
     /// safe as it can be; by `Rejected` if that cannot be.
     Flush(Channel, u64),
+    /// A publish has come, but waits for a commit: an alarm holds its publisher all the same.
+    PutOff(Channel),
     /// Consume from a queue. [`crate::Reply::Done`].
     Consume(Channel, Box<Consume>),
     /// Subscribe to an exchange by a key without a queue of one's own. [`crate::Reply::Done`].
@@ -222,6 +224,7 @@ impl Command {
             | Self::DeclareQueue(channel, ..)
             | Self::DeleteQueue(channel, ..)
             | Self::PurgeQueue(channel, _)
+            | Self::PutOff(channel)
             | Self::Consume(channel, _)
             | Self::Follow(channel, _)
             | Self::Cancel(channel, _)

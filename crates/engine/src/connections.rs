@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use broker::inbox::{End, Inbox};
 use broker::turn::Wakes;
-use model::{LinkId, UserName, VhostName};
+use model::{AlarmSet, LinkId, UserName, VhostName};
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 
@@ -35,6 +35,7 @@ pub struct Connection {
     pub connected_at: SystemTime,
     /// Bytes and reads, kept by the driver.
     pub meter: Meter,
+    held_by: AtomicU8,
     state: Mutex<Details>,
     inbox: Arc<Inbox>,
 }
@@ -95,6 +96,7 @@ impl Connections {
             peer,
             connected_at: SystemTime::now(),
             meter: Meter::default(),
+            held_by: AtomicU8::new(0),
             state: Mutex::default(),
             inbox,
         });
@@ -200,6 +202,15 @@ impl Connection {
     /// What became known about it after the accept.
     pub fn details(&self) -> Details {
         self.state.lock().clone()
+    }
+
+    /// The alarms that hold it; none if it is not held.
+    pub fn held_by(&self) -> AlarmSet {
+        AlarmSet::from_bits(self.held_by.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn note_held_by(&self, alarms: AlarmSet) {
+        self.held_by.store(alarms.bits(), Ordering::Relaxed);
     }
 
     /// Tells its session to end, and the peer why.

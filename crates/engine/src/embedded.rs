@@ -7,6 +7,7 @@ mod consume;
 mod declare;
 mod deliver;
 mod durable;
+mod hold;
 mod publish;
 mod sources;
 
@@ -84,14 +85,17 @@ impl Link {
     ) {
         let mut turn = Turn::new(now);
         let mut run = Run::default();
+        let mut has_published = false;
         for command in commands.drain(..) {
             match command {
                 Command::Publish(publish) => {
+                    has_published = true;
                     if !run.takes(publish.channel) {
                         self.publish(&mut turn, &mut run, events);
                     }
                     run.add(publish);
                 }
+                Command::PutOff(_) => has_published = true,
                 command => {
                     self.publish(&mut turn, &mut run, events);
                     self.carry_out(&mut turn, command, events);
@@ -104,6 +108,9 @@ impl Link {
             self.settle_definitions(events);
         }
         self.channels.report(&self.connection);
+        if has_published {
+            self.look_at_alarms(events);
+        }
     }
 
     fn carry_out(&mut self, turn: &mut Turn, command: Command, events: &mut Vec<Event>) {
@@ -246,6 +253,9 @@ impl Link {
         let mut turn = Turn::new(now);
         self.consumers.clear();
         let link = self.connection.id;
+        if !self.connection.held_by().is_empty() {
+            self.broker.alarms().forget(link);
+        }
         for queue in self.sources.drain() {
             queue.lose(&mut turn, link);
         }

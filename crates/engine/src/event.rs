@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Bound, ConsumerId, DeliveryId, Message, QueueName, Refusal, Sequenced};
+use model::{AlarmSet, Bound, ConsumerId, DeliveryId, Message, QueueName, Refusal, Sequenced};
 
 use crate::command::Channel;
 
@@ -37,6 +37,11 @@ pub enum Event {
     /// The topic subscription has fallen behind too far and asked to be disconnected rather than
     /// lose anything.
     Overrun(ConsumerId, Bound),
+    /// It has published, and these alarms are in effect: nothing more is to be read from its peer
+    /// until [`Event::Released`]. Comes again when others are.
+    Held(AlarmSet),
+    /// All alarms are clear.
+    Released,
     /// An operator or a change of rights ends the connection.
     Closed {
         /// Told to the peer.

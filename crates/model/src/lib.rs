@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no byte format.
 
+pub mod alarm;
 pub mod binding;
 pub mod delivery;
 pub mod exchange;
@@ -16,6 +17,7 @@ pub mod refusal;
 pub mod routing_key;
 pub mod short_string;
 
+pub use alarm::{Alarm, AlarmSet};
 pub use binding::{Binding, Destination};
 pub use delivery::{
     AckMode, Bound, ConsumerId, DeclareMode, DeliveryId, LinkId, Outcome, Sequenced, SourceId,

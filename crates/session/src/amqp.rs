@@ -7,6 +7,7 @@ mod consume;
 mod content;
 mod deliver;
 mod handshake;
+mod hold;
 mod input;
 mod pulse;
 mod reply;

@@ -200,6 +200,10 @@ where
         if matches!(self.phase, Phase::GoingDown { deadline } if deadline <= now) {
             actions.end(Close::GoingDown);
         }
+        if !self.session.is_reading() && has_come(self.transport.idle_deadline()) {
+            // Whom we do not read from is not idle.
+            self.transport.received(now);
+        }
         if has_come(self.transport.idle_deadline()) && actions.close.is_none() {
             tracing::debug!(connection = self.link.connection().name(), "idle for too long");
             append_close(actions.outbox.buffer(), Some(CloseCode::NORMAL), "");

@@ -41,6 +41,8 @@ impl Link {
             match item {
                 Inbound::Delivered(delivery) => events.extend(self.deliver(delivery)),
                 Inbound::Ready(consumer) => self.ready.push_back(consumer),
+                Inbound::Held(alarms) => events.push(self.hold(alarms)),
+                Inbound::Released => events.push(self.release()),
                 Inbound::Cancelled(consumer) => {
                     if self.forget(consumer).is_some() {
                         events.push(Event::Cancelled(consumer));

@@ -68,6 +68,7 @@ fn parse(line: &str) -> Command {
         }
         "delete" => Command::DeleteQueue(channel, queue(name), DeleteIf::default()),
         "count" => Command::PurgeQueue(channel, queue(name)),
+        "put-off" => Command::PutOff(channel),
         "close" => Command::CloseChannel(channel, Vec::new()),
         "bind" | "unbind" => {
             let binding = Box::new(Binding {
@@ -126,6 +127,8 @@ fn show(event: &Event) -> String {
         Event::Returned(channel, message) => {
             format!("{} returned {}", channel.0, String::from_utf8_lossy(message.routing_key()))
         }
+        Event::Held(_) => "held".to_owned(),
+        Event::Released => "released".to_owned(),
         other => format!("{other:?}"),
     }
 }
@@ -211,4 +214,45 @@ fn a_consumer_gets_a_run_in_its_order() {
         let found: Vec<u64> = events.iter().map(sequence).collect();
         assert_eq!(found, (0..length as u64).collect::<Vec<u64>>());
     }
+}
+
+fn submitted(link: &mut crate::Link, batch: &str) -> String {
+    let mut commands = batch.split(';').map(parse).collect();
+    let mut events = Vec::new();
+    link.submit(Instant::now(), &mut commands, &mut events);
+    events.iter().map(show).collect::<Vec<_>>().join("; ")
+}
+
+fn received(link: &mut crate::Link) -> String {
+    let mut events = Vec::new();
+    link.receive(Instant::now(), 100, &mut events);
+    events.iter().map(show).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn who_publishes_during_an_alarm_is_held_after_it_and_who_does_not_is_not() {
+    let mut link = link();
+    let crate::Link::Embedded(embedded) = &link;
+    let (alarms, connection) =
+        (Arc::clone(embedded.broker.alarms()), Arc::clone(&embedded.connection));
+    let disk = |free_bytes| broker::alarms::DiskLevel { free_bytes, limit_bytes: 100 };
+    assert_eq!(submitted(&mut link, "1 publish - q #1"), "1 confirmed 1");
+    alarms.note_disk(disk(99));
+    assert_eq!(submitted(&mut link, "1 declare other; 1 count q"), "1 done; 1 removed 1");
+    assert!(connection.held_by().is_empty());
+    let held = submitted(&mut link, "1 publish - q #2; 1 publish - q #3; 1 count q");
+    assert_eq!(held, "1 confirmed 2; 1 confirmed 3; 1 removed 2; held");
+    assert!(connection.held_by().has(model::Alarm::Disk));
+    // Told once, however often it publishes; what else it does goes on.
+    assert_eq!(submitted(&mut link, "1 publish - q #4"), "1 confirmed 4");
+    alarms.note_disk(disk(100));
+    assert_eq!(received(&mut link), "released");
+    assert!(connection.held_by().is_empty());
+    assert_eq!(submitted(&mut link, "1 publish - q #5"), "1 confirmed 5");
+    // A publish that waits for its commit holds, too; an end while held is forgotten.
+    alarms.note_disk(disk(99));
+    assert_eq!(submitted(&mut link, "1 put-off"), "held");
+    link.close(Instant::now());
+    alarms.note_disk(disk(100));
+    assert_eq!(received(&mut link), "");
 }

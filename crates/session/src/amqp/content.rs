@@ -270,6 +270,7 @@ impl Channel {
             Mode::Plain => {}
             Mode::Confirming(confirms) => publish.confirm = Some(confirms.issue()),
             Mode::Transactional(transaction) => {
+                actions.commands.push(Command::PutOff(publish.channel));
                 transaction.publish(publish);
                 return Ok(());
             }

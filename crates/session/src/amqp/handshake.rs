@@ -63,6 +63,8 @@ pub(super) struct Client {
     wants_login_refusal: bool,
     /// It understands a `basic.cancel` from us.
     pub(super) wants_cancel: bool,
+    /// It understands `connection.blocked`.
+    pub(super) wants_blocked: bool,
 }
 
 impl Client {
@@ -73,7 +75,8 @@ impl Client {
         };
         let wants_login_refusal = has("authentication_failure_close");
         let wants_cancel = has("consumer_cancel_notify");
-        Self { properties, mechanism, wants_login_refusal, wants_cancel }
+        let wants_blocked = has("connection.blocked");
+        Self { properties, mechanism, wants_login_refusal, wants_cancel, wants_blocked }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::amqp::channel::{Channel, Mode, Phase as ChannelPhase, say_open};
 use crate::amqp::confirm::Verdict;
 use crate::amqp::connection::{Connection, say};
 use crate::amqp::handshake::{Client, Phase};
+use crate::amqp::hold::Hold;
 use crate::amqp::pulse::Pulse;
 use crate::amqp::reply::{Failure, Then};
 use crate::amqp::settings::Settings;
@@ -28,6 +29,7 @@ pub struct AmqpSession {
     pub(super) settings: Arc<Settings>,
     pub(super) phase: Phase,
     pub(super) pulse: Pulse,
+    pub(super) hold: Hold,
     pub(super) client: Box<Client>,
     pub(super) connection: Connection,
     pub(super) channel_max: u16,
@@ -42,6 +44,7 @@ impl AmqpSession {
         Self {
             phase: Phase::Greeting,
             pulse: Pulse::new(now),
+            hold: Hold::default(),
             client: Box::default(),
             connection: Connection::new(FRAME_BYTES_MAX_INITIAL, settings.message_bytes_max),
             channel_max: settings.channel_max,
@@ -224,6 +227,8 @@ impl Session for AmqpSession {
                 }
             }
             Event::Cancelled(consumer) => self.cancelled(consumer, actions),
+            Event::Held(alarms) => self.held(alarms, actions),
+            Event::Released => self.released(now, actions),
             Event::Closed { reason } => self.force_closed(now, &reason, actions),
             // There are no topic subscriptions here.
             Event::Overrun(..) => {}
@@ -250,7 +255,11 @@ impl Session for AmqpSession {
             _ => {}
         }
         if matches!(self.phase, Phase::Opening | Phase::Entering | Phase::Running) {
-            if self.is_reading() && self.pulse.is_lost(now) {
+            if !self.is_reading() {
+                // Whom we do not read from we cannot hear, and do not give up either.
+                self.pulse.received(now);
+            }
+            if self.pulse.is_lost(now) {
                 // Source: RabbitMQ. A dead peer is not told.
                 return self.end(actions);
             }
@@ -276,7 +285,7 @@ impl Session for AmqpSession {
     }
 
     fn is_reading(&self) -> bool {
-        !self.connection.is_waiting()
+        !self.connection.is_waiting() && !self.is_held()
     }
 
     fn wrote(&mut self, now: Instant) {

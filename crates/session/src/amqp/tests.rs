@@ -5,6 +5,7 @@
 mod channel;
 mod consume;
 mod handshake;
+mod hold;
 mod peer;
 mod publish;
 mod split;

@@ -40,6 +40,8 @@ pub(super) struct Open {
     pub(super) awaited: VecDeque<Awaited>,
     /// A frame waits for an answer: no more are taken.
     pub(super) is_waiting: bool,
+    /// An alarm holds the connection: no more are taken.
+    is_held: bool,
     /// No more frames are taken; the session ends once nothing is owed to the peer.
     leaving: Option<Leaving>,
 }
@@ -105,19 +107,25 @@ impl Open {
             declared: HashSet::default(),
             awaited: VecDeque::new(),
             is_waiting: false,
+            is_held: false,
             leaving: None,
         }
     }
 
     /// Whether frames are taken.
     pub(super) fn is_reading(&self) -> bool {
-        !self.is_waiting && self.leaving.is_none() && !self.receipts.is_full()
+        !self.is_paused() && self.leaving.is_none()
+    }
+
+    /// Whether frames wait for the engine.
+    fn is_paused(&self) -> bool {
+        self.is_waiting || self.is_held || self.receipts.is_full()
     }
 
     /// Looks at the clock. A peer that we do not read from cannot be heard, so it is not given up
     /// either.
     pub(super) fn beat(&self, pulse: &mut Pulse, now: Instant) -> Beat {
-        if self.is_waiting || self.receipts.is_full() {
+        if self.is_paused() {
             pulse.heard();
         }
         pulse.beat(now)
@@ -208,6 +216,9 @@ impl Open {
             }
             Event::Cancelled(consumer) => return self.cancelled(consumer),
             Event::Overrun(consumer, bound) => return self.overrun(consumer, bound),
+            // STOMP has no word for it: the peer's writes wait.
+            Event::Held(_) => self.is_held = true,
+            Event::Released => self.is_held = false,
             Event::Closed { reason } => return Err(Complaint::forced(&reason)),
             Event::Confirmed(..) | Event::Rejected(..) | Event::Answered(..) => {}
             // Nothing is ever sent mandatory.

@@ -15,7 +15,7 @@ use wire::stomp::Frame;
 use super::destination::{Destination, missing, not_for};
 use super::error::Complaint;
 use super::header::integer;
-use super::open::{After, Open};
+use super::open::{After, CHANNEL, Open};
 use super::queue::{Purpose, Wish};
 use super::reply_to::ReplyTo;
 use super::subscribe::queue_name;
@@ -57,7 +57,10 @@ impl Open {
         let receipt = frame.headers.get("receipt").map(|id| id.as_ref().into());
         match frame.headers.get("transaction") {
             None => self.receipts.publish(message, receipt, actions),
-            Some(id) => self.transactions.defer(&id, Deferred::Publish { message, receipt })?,
+            Some(id) => {
+                self.transactions.defer(&id, Deferred::Publish { message, receipt })?;
+                actions.commands.push(engine::Command::PutOff(CHANNEL));
+            }
         }
         Ok(After::Nothing)
     }

@@ -7,6 +7,7 @@
 mod bent;
 mod connect;
 mod errors;
+mod held;
 mod messages;
 mod send;
 mod settle;

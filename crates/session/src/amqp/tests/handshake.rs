@@ -16,7 +16,7 @@ use crate::action::Close;
 use crate::amqp::Settings;
 use crate::session::Session;
 
-fn capabilities(names: &[&str]) -> Vec<u8> {
+pub(super) fn capabilities(names: &[&str]) -> Vec<u8> {
     let mut table = FieldTable::new();
     for name in names {
         table.set(name, FieldValue::Bool(true));

@@ -324,6 +324,7 @@ fn show_command(command: Command) -> String {
             consume.prefetch,
         ),
         Command::DescribeChannel(..) | Command::Describe(_) => "describe".to_owned(),
+        Command::PutOff(channel) => format!("put off {}", channel.0),
         command => format!("{command:?}"),
     }
 }

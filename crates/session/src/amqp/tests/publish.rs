@@ -323,7 +323,7 @@ fn a_transaction_holds_back_until_its_commit() {
     peer.publish(1, b"a");
     peer.publish(1, b"b");
     peer.say(1, &basic::Ack { delivery_tag: 1, multiple: false });
-    assert_eq!(peer.asked(), "");
+    assert_eq!(peer.asked(), "put off 1; put off 1");
     peer.say(1, &tx::Commit {});
     assert_eq!(
         peer.asked(),

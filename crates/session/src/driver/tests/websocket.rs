@@ -159,3 +159,15 @@ async fn browsers_hear_that_the_node_restarts() {
     assert_eq!(client.hear().await, "going down\n");
     assert_eq!(client.hear().await, "close 1012 ");
 }
+
+/// A peer that an alarm holds is not read, so nobody knows whether it was silent.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_read_is_not_idle() {
+    let session = Lines { is_waiting: true, beat_at: Some(now() + BEAT), ..Lines::default() };
+    let (mut client, _running) = Client::start(session, &Shutdown::default());
+    let started = TestInstant::now();
+    // Three minutes of heart-beats: no close among them.
+    while started.elapsed() < Duration::from_secs(180) {
+        assert_eq!(client.hear().await, "\n");
+    }
+}

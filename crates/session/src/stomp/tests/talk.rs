@@ -214,7 +214,10 @@ impl Talk {
                 publish.confirm.map(|number| Event::Confirmed(channel, number))
             }
             Command::Flush(_, number) => Some(Event::Confirmed(channel, *number)),
-            Command::Settle(..) | Command::Written(..) | Command::Describe(_) => None,
+            Command::Settle(..)
+            | Command::Written(..)
+            | Command::Describe(_)
+            | Command::PutOff(_) => None,
             Command::DeclareQueue(_, spec, _) => {
                 let queue = spec.name.clone();
                 let queue = queue.unwrap_or_else(|| QueueName::generated("token"));
@@ -303,6 +306,7 @@ fn show_command(command: &Command) -> Option<String> {
             format!("login {} {password} {vhost} by {}", login.user, login.mechanism)
         }
         Command::OpenVhost(_) | Command::OpenChannel(_) | Command::Describe(_) => return None,
+        Command::PutOff(_) => "put off".to_owned(),
         Command::DeclareQueue(_, spec, _) => format!("declare {}", show_queue(spec)),
         Command::Consume(_, consume) => {
             let mut shown =

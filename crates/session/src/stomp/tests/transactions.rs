@@ -7,15 +7,15 @@ fn what_is_sent_in_a_transaction_leaves_at_its_commit() {
     // Spec §11: 78, 112, 113.
     check(&[
         ("BEGIN transaction:t receipt:b", "RECEIPT receipt-id:b"),
-        ("SEND transaction:t destination:/queue/a receipt:1|1", "declare a D--"),
+        ("SEND transaction:t destination:/queue/a receipt:1|1", "declare a D--; put off"),
         ("SEND destination:/queue/a|2", "publish \"\" a|2"),
-        ("SEND transaction:t destination:/queue/a|3", ""),
+        ("SEND transaction:t destination:/queue/a|3", "put off"),
         ("COMMIT transaction:t receipt:c", {
             "publish \"\" a confirmed|1; publish \"\" a|3; flush; RECEIPT receipt-id:1; \
              RECEIPT receipt-id:c"
         }),
         ("BEGIN transaction:t", ""),
-        ("SEND transaction:t destination:/queue/a receipt:4|4", ""),
+        ("SEND transaction:t destination:/queue/a receipt:4|4", "put off"),
         ("ABORT transaction:t receipt:a", "RECEIPT receipt-id:a"),
     ]);
 }
@@ -48,9 +48,9 @@ fn a_second_begin_forgets_the_first() {
     // Spec §11: 115.
     check(&[
         ("BEGIN transaction:t", ""),
-        ("SEND transaction:t destination:/topic/k|lost", ""),
+        ("SEND transaction:t destination:/topic/k|lost", "put off"),
         ("BEGIN transaction:t", ""),
-        ("SEND transaction:t destination:/topic/k|kept", ""),
+        ("SEND transaction:t destination:/topic/k|kept", "put off"),
         ("COMMIT transaction:t", "publish \"amq.topic\" k|kept"),
     ]);
 }
