@@ -12,6 +12,7 @@ mod logging;
 mod node;
 mod store;
 mod tls;
+mod watch;
 
 use std::process::ExitCode;
 use std::time::Instant;

@@ -20,6 +20,7 @@ use crate::config::{ConvertError, Listeners, Settings};
 use crate::data::{Data, DataError};
 use crate::listener::{ListenError, listen, shortened_backlog};
 use crate::tls::{Acceptor, Wanted};
+use crate::watch::{self, System, Watermarks};
 
 /// How long connections may take to end when the node goes down.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,6 +101,7 @@ pub(crate) async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     let clock = tokio::spawn(engine.clone().keep_time());
+    let keepers = [clock, watch_machine(&settings, serve, &engine)?];
     let (alive, mut all_gone) = mpsc::channel(1);
     let shutdown = Shutdown::default();
     let serving = Arc::new(Serving {
@@ -134,12 +136,29 @@ pub(crate) async fn run(
         let left = engine.connections().len();
         tracing::warn!(connections = left, "not all connections ended in time");
     }
-    clock.abort();
+    keepers.iter().for_each(JoinHandle::abort);
     if let Err(error) = broker.close() {
         tracing::error!(%error, "not everything could be kept");
     }
     tracing::info!("down");
     Ok(())
+}
+
+/// Memory and disk are looked at from before the first connection on.
+fn watch_machine(
+    settings: &Settings,
+    serve: &Serve,
+    engine: &Engine,
+) -> Result<JoinHandle<()>, StartError> {
+    let total = settings.memory.total.map_or_else(System::total_memory_bytes, Ok);
+    let total = total.map_err(|error| {
+        let reason = format!("cannot read how much memory there is ({error}), so give it here");
+        ConvertError::new("total_memory_available_override_value", reason)
+    })?;
+    let limits = Watermarks::new(settings.memory_limit(), settings.disk_limit(), total);
+    let (system, alarms) = (System::new(&serve.data_dir), engine.broker().alarms());
+    watch::look(&system, limits, alarms);
+    Ok(tokio::spawn(watch::watch(system, limits, Arc::clone(alarms))))
 }
 
 /// Every service, plain and over TLS, with the key that names its listener.

@@ -11,6 +11,10 @@ use session::websocket::{self, Compression};
 use session::{amqp, stomp};
 
 use super::settings::{Rule, SeedUser, Settings};
+use crate::watch::{DiskLimit, MemoryLimit};
+
+/// Less room on the disk than this is an alarm, in bytes. Source: RabbitMQ.
+const DISK_FREE_LIMIT_BYTES: u64 = 50_000_000;
 
 /// Why the configuration cannot be put into effect, though each key is good by itself.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +116,22 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// How much memory is too much.
+    pub(crate) fn memory_limit(&self) -> MemoryLimit {
+        match self.memory.absolute {
+            Some(bytes) => MemoryLimit::Absolute(bytes),
+            None => MemoryLimit::Relative(self.memory.relative),
+        }
+    }
+
+    /// How little room on the disk is too little.
+    pub(crate) fn disk_limit(&self) -> DiskLimit {
+        match (self.disk_free.absolute, self.disk_free.relative) {
+            (None, Some(factor)) => DiskLimit::Relative(factor),
+            (absolute, _) => DiskLimit::Absolute(absolute.unwrap_or(DISK_FREE_LIMIT_BYTES)),
+        }
     }
 
     /// What AMQP sessions are told.

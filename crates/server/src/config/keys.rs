@@ -6,7 +6,9 @@ use model::RuleEffect;
 use super::key::Key;
 use super::settings::{Endpoint, Listeners, Rule, Secret, SeedUser, Settings};
 use super::tls::{self, Tls};
-use super::value::{boolean, bound, bytes, endpoint, integer, ip, milliseconds, port};
+use super::value::{
+    boolean, bound, bytes, endpoint, fraction, information, integer, ip, milliseconds, port,
+};
 
 type Applied = Result<(), String>;
 
@@ -178,8 +180,18 @@ pub(super) const KEYS: &[Key] = keys! {
     "web_stomp.num_acceptors.$n" => |s, n, _v| idle(s, &format!("web_stomp.num_acceptors.{n}"));
     "web_stomp.cowboy_opts.timeout" => |s, _, v| s.web_stomp.request_timeout = milliseconds(v)?;
     "web_stomp.cowboy_opts.$n" => |s, n, _v| idle(s, &format!("web_stomp.cowboy_opts.{n}"));
-    "vm_memory_high_watermark.$n" => |s, n, _v| idle(s, &format!("vm_memory_high_watermark.{n}"));
-    "disk_free_limit.$n" => |s, n, _v| idle(s, &format!("disk_free_limit.{n}"));
+    "vm_memory_high_watermark.relative" => |s, _, v| s.memory.relative = fraction(v)?;
+    "vm_memory_high_watermark.absolute" => |s, _, v| s.memory.absolute = Some(information(v)?);
+    "vm_memory_calculation_strategy" => |s, _, _v| idle(s, "vm_memory_calculation_strategy");
+    "memory_monitor_interval" => |s, _, _v| idle(s, "memory_monitor_interval");
+    "vm_memory_high_watermark_paging_ratio" => |s, _, _v| {
+        idle(s, "vm_memory_high_watermark_paging_ratio")
+    };
+    "total_memory_available_override_value" => |s, _, v| {
+        s.memory.total = Some(information(v)?)
+    };
+    "disk_free_limit.absolute" => |s, _, v| s.disk_free.absolute = Some(information(v)?);
+    "disk_free_limit.relative" => |s, _, v| s.disk_free.relative = Some(fraction(v)?);
     "log.console" => |s, _, _v| idle(s, "log.console");
     "log.console.$n" => |s, n, _v| idle(s, &format!("log.console.{n}"));
     "log.file" => |s, _, _v| idle(s, "log.file");

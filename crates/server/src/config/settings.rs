@@ -164,6 +164,10 @@ pub(crate) struct Settings {
     pub(crate) stream: Stream,
     /// The node's name.
     pub(crate) node_name: String,
+    /// `vm_memory_high_watermark.*`.
+    pub(crate) memory: Memory,
+    /// `disk_free_limit.*`.
+    pub(crate) disk_free: DiskFree,
     /// Keys that were given but do nothing here, for a warning.
     pub(crate) idle_keys: Vec<String>,
 }
@@ -243,6 +247,26 @@ pub(crate) struct Stream {
     pub(crate) overflow: Overflow,
 }
 
+/// `vm_memory_high_watermark.*`: how much memory is too much.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Memory {
+    /// As a share of what there is.
+    pub(crate) relative: f64,
+    /// In bytes; goes before the share.
+    pub(crate) absolute: Option<u64>,
+    /// What there is, in bytes, if it is not to be found out.
+    pub(crate) total: Option<u64>,
+}
+
+/// `disk_free_limit.*`: how little room is too little. 50 MB if neither is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct DiskFree {
+    /// In bytes; goes before the multiple.
+    pub(crate) absolute: Option<u64>,
+    /// As a multiple of the memory.
+    pub(crate) relative: Option<f64>,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let guest = || "guest".to_owned();
@@ -286,6 +310,8 @@ impl Default for Settings {
                 overflow: Overflow::DropHead,
             },
             node_name: format!("rabbit@{}", host_name()),
+            memory: Memory { relative: 0.6, absolute: None, total: None },
+            disk_free: DiskFree { absolute: None, relative: None },
             idle_keys: Vec::new(),
         }
     }
@@ -336,6 +362,7 @@ fn host_name() -> String {
 mod tests {
     use super::super::{apply_all, parse};
     use super::*;
+    use crate::watch::{DiskLimit, MemoryLimit};
 
     fn settings(text: &str) -> Settings {
         let mut settings = Settings::default();
@@ -367,6 +394,27 @@ mod tests {
         assert_eq!(found[0].effect, RuleEffect::Read);
         assert_eq!(found[0].pattern, "/queue/user.{username}.*");
         assert_eq!(found[1].effect, RuleEffect::Deny);
+    }
+
+    #[test]
+    fn absolute_limits_go_before_relative_ones_and_neither_is_idle() {
+        let limits = |text: &str| {
+            let settings = settings(text);
+            assert_eq!(settings.idle_keys, [""; 0]);
+            (settings.memory_limit(), settings.disk_limit())
+        };
+        let (memory, disk) = (MemoryLimit::Relative(0.6), DiskLimit::Absolute(50_000_000));
+        assert_eq!(limits(""), (memory, disk));
+        let relative = "vm_memory_high_watermark.relative = 0.4\ndisk_free_limit.relative = 1.5\n";
+        assert_eq!(limits(relative), (MemoryLimit::Relative(0.4), DiskLimit::Relative(1.5)));
+        let absolute = "vm_memory_high_watermark.absolute = 2GiB\n\
+                        disk_free_limit.absolute = 1GB\n";
+        let (memory, disk) = (MemoryLimit::Absolute(2 << 30), DiskLimit::Absolute(1_000_000_000));
+        assert_eq!(limits(&format!("{relative}{absolute}")), (memory, disk));
+        let idle = parse("x.conf", "vm_memory_high_watermark_paging_ratio = 0.5");
+        let mut settings = Settings::default();
+        apply_all(&mut settings, &idle.unwrap()).unwrap();
+        assert_eq!(settings.idle_keys, ["vm_memory_high_watermark_paging_ratio"]);
     }
 
     #[test]

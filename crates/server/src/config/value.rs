@@ -49,6 +49,40 @@ pub(super) fn bytes(value: &str) -> Result<u64, String> {
     digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).ok_or_else(wanted)
 }
 
+/// A size in RabbitMQ's information units: `kB`, `MB`, `GB`, `TB` in steps of 1000, `k`, `KiB` and
+/// the like in steps of 1024; without regard to case.
+pub(super) fn information(value: &str) -> Result<u64, String> {
+    let wanted =
+        || format!("found '{value}', wanted a number of bytes such as 1048576, 1MB or 1MiB");
+    let digits_end = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let (digits, unit) = value.split_at_checked(digits_end).ok_or_else(wanted)?;
+    let unit = unit.trim().to_ascii_lowercase();
+    let (prefix, base) = match unit.as_str() {
+        "" => ("", 1),
+        unit => match (unit.strip_suffix("ib"), unit.strip_suffix('i'), unit.strip_suffix('b')) {
+            (Some(prefix), ..) | (_, Some(prefix), _) => (prefix, 1024),
+            (.., Some(prefix)) => (prefix, 1000),
+            _ => (unit, 1024),
+        },
+    };
+    let factor = match prefix {
+        "" if base == 1 => Some(1u64),
+        "k" => Some(base),
+        "m" => Some(base.pow(2)),
+        "g" => Some(base.pow(3)),
+        "t" => Some(base.pow(4)),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(factor);
+    bytes.and_then(|(digits, factor)| digits.checked_mul(factor)).ok_or_else(wanted)
+}
+
+/// A share or a multiple: a number that is not negative.
+pub(super) fn fraction(value: &str) -> Result<f64, String> {
+    let found = value.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    found.ok_or_else(|| format!("found '{value}', wanted a number such as 0.6"))
+}
+
 pub(super) fn port(value: &str) -> Result<u16, String> {
     value.parse().map_err(|_| format!("found '{value}', wanted a port from 0 to 65535"))
 }
@@ -87,6 +121,32 @@ mod tests {
         assert_eq!(port_and_ip("[::1]:5672"), Ok(("::1".into(), 5672)));
         assert!(port_and_ip("host:x").is_err());
         assert!(port_and_ip("65536").is_err());
+    }
+
+    /// Source: RabbitMQ, `rabbit_resource_monitor_misc`.
+    #[test]
+    fn information_has_units_of_both_kinds() {
+        assert_eq!(information("1024"), Ok(1024));
+        assert_eq!(information("50MB"), Ok(50_000_000));
+        assert_eq!(information("50 MB"), Ok(50_000_000));
+        assert_eq!(information("2kB"), Ok(2000));
+        assert_eq!(information("2k"), Ok(2048));
+        assert_eq!(information("2KiB"), Ok(2048));
+        assert_eq!(information("3Mi"), Ok(3 << 20));
+        assert_eq!(information("3G"), Ok(3 << 30));
+        assert_eq!(information("1TiB"), Ok(1 << 40));
+        for bad in ["", "MB", "-1", "1.5GB", "1b", "1i", "1ib", "1xB", "99999999999999999TB"] {
+            assert!(information(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_not_negative() {
+        assert_eq!(fraction("0.6"), Ok(0.6));
+        assert_eq!(fraction("2"), Ok(2.0));
+        for bad in ["-0.1", "inf", "NaN", "60%", ""] {
+            assert!(fraction(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
