@@ -60,6 +60,16 @@ impl Operator {
         }
     }
 
+    /// # Errors
+    ///
+    /// 401 unless they may see everything.
+    pub(crate) fn must_be_monitor(&self) -> Result<(), Failure> {
+        match self.user().is_monitoring() {
+            true => Ok(()),
+            false => Err(Failure::not_authorised("Not monitor user")),
+        }
+    }
+
     /// The vhosts whose objects they see.
     pub(crate) fn vhosts(&self, app: &App) -> Vec<VhostName> {
         let broker = app.engine.broker();

@@ -6,6 +6,7 @@ pub(crate) mod connections;
 pub(crate) mod consumers;
 pub(crate) mod exchanges;
 pub(crate) mod health;
+pub(crate) mod nodes;
 pub(crate) mod overview;
 pub(crate) mod permissions;
 pub(crate) mod publish;

@@ -24,8 +24,8 @@ use crate::error::Failure;
 use crate::rates::{INTERVAL, Rates};
 use crate::request::BODY_BYTES_MAX;
 use crate::resource::{
-    bindings, channels, connections, consumers, exchanges, health, overview, permissions, publish,
-    queues, users, vhosts,
+    bindings, channels, connections, consumers, exchanges, health, nodes, overview, permissions,
+    publish, queues, users, vhosts,
 };
 use crate::ui;
 
@@ -109,6 +109,8 @@ async fn settle(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
 fn objects() -> Router<Arc<App>> {
     Router::new()
         .route("/overview", get(overview::get))
+        .route("/nodes", get(nodes::list))
+        .route("/nodes/{node}", get(nodes::get))
         .route("/connections", get(connections::list))
         .route("/connections/{name}", get(connections::get).delete(connections::delete))
         .route("/connections/{name}/channels", get(connections::channels_of))
@@ -155,7 +157,7 @@ fn checks() -> Router<Arc<App>> {
     Router::new()
         .route("/aliveness-test/{vhost}", get(health::aliveness))
         .route("/health/checks/alarms", get(health::alarms))
-        .route("/health/checks/local-alarms", get(health::alarms))
+        .route("/health/checks/local-alarms", get(health::local_alarms))
         .route("/health/checks/port-listener/{port}", get(health::port_listener))
         .route("/health/checks/virtual-hosts", get(health::virtual_hosts))
         .route("/health/checks/is-in-service", get(health::in_service))

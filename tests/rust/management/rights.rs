@@ -53,6 +53,14 @@ fn who_may_see_what_depends_on_the_tags() {
         let answer = api.login("mon:p").ask("GET", path, "", "");
         refuses(&answer, 401, "not_authorised", "Not administrator user");
     }
+    let node = api.get("/api/nodes")[0]["name"].as_str().unwrap().to_owned();
+    let path = format!("/api/nodes/{}", segment(&node));
+    assert_eq!(api.login("mon:p").get(&path)["name"], node.as_str());
+    assert_eq!(api.login("mon:p").status("/api/nodes/rabbit@elsewhere"), 404);
+    for path in ["/api/nodes", &path] {
+        let answer = api.login("man:p").ask("GET", path, "", "");
+        refuses(&answer, 401, "not_authorised", "Not monitor user");
+    }
     // Tags open lists; what is changed asks for permissions besides.
     assert_eq!(api.login("mon:p").put("/api/queues/%2F/q", "{}"), 401);
     assert_eq!(api.login("man:p").put("/api/queues/%2F/q", "{}"), 201);

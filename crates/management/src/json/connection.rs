@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::connections::{ChannelRecord, Connection};
+use model::AlarmSet;
 use serde_json::{Value, json};
 
 use super::object::{connection_named, with_stats};
@@ -40,7 +41,7 @@ pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
         "channels": details.channels.len(),
         "client_properties": client_properties,
         "connected_at": connection.connected_at_unix_ms(),
-        "state": "running",
+        "state": state(connection.held_by(), app.engine.broker().alarms().current()),
         "recv_oct": meter(&connection.meter.received_bytes),
         "send_oct": meter(&connection.meter.sent_bytes),
         "recv_cnt": meter(&connection.meter.reads),
@@ -50,6 +51,17 @@ pub(crate) fn connection(app: &App, connection: &Connection) -> Value {
         map.insert("user_provided_name".to_owned(), name);
     }
     shown
+}
+
+/// Source: RabbitMQ, `rabbit_reader`: `blocking` has not published yet, `blocked` has; `flow` waits
+/// for no alarm, but for the disk to catch up.
+fn state(held_by: AlarmSet, current: AlarmSet) -> &'static str {
+    match (held_by.is_empty(), current.announced().is_empty()) {
+        (true, true) => "running",
+        (true, false) => "blocking",
+        (false, _) if held_by.announced().is_empty() => "flow",
+        (false, _) => "blocked",
+    }
 }
 
 pub(crate) fn channel(
@@ -84,4 +96,24 @@ pub(crate) fn channel(
     let counters =
         [("publish", record.published), ("deliver_get", record.delivered), ("ack", record.settled)];
     with_stats(shown, &counters)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Alarm;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_is_blocking_until_it_publishes_and_blocked_from_then_on() {
+        let set = |alarms: &[Alarm]| alarms.iter().copied().collect::<AlarmSet>();
+        let (none, memory) = (AlarmSet::NONE, set(&[Alarm::Memory]));
+        let pressure = set(&[Alarm::Pressure]);
+        assert_eq!(state(none, none), "running");
+        assert_eq!(state(none, pressure), "running");
+        assert_eq!(state(none, memory), "blocking");
+        assert_eq!(state(memory, memory), "blocked");
+        assert_eq!(state(pressure, pressure), "flow");
+        assert_eq!(state(set(&[Alarm::Pressure, Alarm::Disk]), memory), "blocked");
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use model::Alarm;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -11,10 +12,37 @@ use crate::auth::Operator;
 use crate::error::Failure;
 use crate::request::Path;
 
-/// `GET /api/health/checks/alarms` and `…/local-alarms`. Nothing raises an alarm while all is in
-/// memory.
-pub(crate) async fn alarms(_: Operator) -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// `GET /api/health/checks/alarms`.
+pub(crate) async fn alarms(
+    State(app): State<Arc<App>>,
+    _: Operator,
+) -> Result<Json<Value>, Failure> {
+    no_alarms(&app, "There are alarms in effect in the cluster")
+}
+
+/// `GET /api/health/checks/local-alarms`.
+pub(crate) async fn local_alarms(
+    State(app): State<Arc<App>>,
+    _: Operator,
+) -> Result<Json<Value>, Failure> {
+    no_alarms(&app, "There are alarms in effect on the node")
+}
+
+fn no_alarms(app: &App, reason: &str) -> Result<Json<Value>, Failure> {
+    let current = app.engine.broker().alarms().current().announced();
+    if current.is_empty() {
+        return Ok(Json(json!({"status": "ok"})));
+    }
+    let resource = |alarm| match alarm {
+        Alarm::Memory => "memory",
+        Alarm::Disk => "disk space",
+        // Hopwire's own.
+        Alarm::Store | Alarm::Pressure => "store",
+    };
+    let node = &app.settings.node_name;
+    let alarms: Vec<Value> =
+        current.iter().map(|alarm| json!({"node": node, "resource": resource(alarm)})).collect();
+    Err(Failure::unhealthy(json!({"status": "failed", "reason": reason, "alarms": alarms})))
 }
 
 /// `GET /api/health/checks/port-listener/:port`.
