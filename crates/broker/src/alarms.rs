@@ -14,6 +14,7 @@ use model::{Alarm, AlarmSet, LinkId};
 use parking_lot::Mutex;
 
 use crate::inbox::{Inbound, Inbox};
+use crate::store::Store;
 use crate::turn::Wakes;
 
 /// The alarms of a node.
@@ -124,8 +125,22 @@ impl Alarms {
         }
     }
 
+    /// Looks at the store: whether too much waits for its writer, or nothing is taken any more.
+    /// Two loads while all is well.
+    pub fn look_at_store(self: &Arc<Self>, store: &Store) {
+        if store.is_writable() {
+            if store.is_full() {
+                self.press(|then| store.when_room(then));
+            }
+        } else if !self.current().has(Alarm::Store)
+            && let Some(failure) = store.failure()
+        {
+            self.fail_store(&failure.0);
+        }
+    }
+
     /// Notes that the store takes no more writes: until the node is restarted.
-    pub fn fail_store(&self, failure: &dyn Display) {
+    fn fail_store(&self, failure: &dyn Display) {
         if self.change(Alarm::Store, true) {
             self.figures.lock().store_failure = Some(failure.to_string().into());
             tracing::error!(
@@ -136,9 +151,8 @@ impl Alarms {
         }
     }
 
-    /// Notes that too much waits for the disk. `when_room` is given what to call once it does not:
-    /// [`crate::store::Store::when_room`] takes it.
-    pub fn press(self: &Arc<Self>, when_room: impl FnOnce(Box<dyn FnOnce() + Send>)) {
+    /// Notes that too much waits for the disk. `when_room` is given what to call once it does not.
+    fn press(self: &Arc<Self>, when_room: impl FnOnce(Box<dyn FnOnce() + Send>)) {
         // Whoever set it has asked to be called already.
         if self.change(Alarm::Pressure, true) {
             let alarms = Arc::clone(self);
@@ -179,7 +193,7 @@ impl Alarms {
             for inbox in std::mem::take(&mut *held).into_values() {
                 inbox.push(Inbound::Released, &mut wakes);
             }
-        } else {
+        } else if after.announced() != before.announced() {
             held.values().for_each(|inbox| inbox.push(Inbound::Held(after), &mut wakes));
         }
         drop(held);
@@ -190,7 +204,12 @@ impl Alarms {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
     use super::*;
+    use crate::store::disk::FakeDisk;
+    use crate::store::{Batch, Failure, Place, QueueId, Settings, Ticket, Waiter};
 
     const LINK: LinkId = LinkId(1);
 
@@ -248,7 +267,7 @@ mod tests {
 
     #[test]
     fn who_is_held_hears_of_each_change_and_is_released_by_the_last() {
-        let (alarms, inbox) = (Alarms::default(), Arc::new(Inbox::default()));
+        let (alarms, inbox) = (Arc::new(Alarms::default()), Arc::new(Inbox::default()));
         alarms.note_memory(memory(101));
         let reason = alarms.hold(LINK, &inbox);
         assert_eq!(reason, Some(AlarmSet::NONE.with(Alarm::Memory)));
@@ -258,6 +277,13 @@ mod tests {
         alarms.note_disk(disk(1));
         alarms.note_memory(memory(1));
         assert_eq!(heard(&inbox), ["held by [Disk, Memory]", "held by [Disk]"]);
+        alarms.note_disk(disk(100));
+        assert_eq!(heard(&inbox), ["released"]);
+        // Pressure besides is not worth a word.
+        alarms.note_disk(disk(1));
+        assert!(alarms.hold(LINK, &inbox).is_some());
+        alarms.press(|then| then());
+        assert_eq!(heard(&inbox), [""; 0]);
         alarms.note_disk(disk(100));
         assert_eq!(heard(&inbox), ["released"]);
         // It is held no more, until it publishes again.
@@ -298,5 +324,65 @@ mod tests {
         alarms.note_disk(disk(1));
         alarms.note_disk(disk(100));
         assert_eq!(alarms.current(), AlarmSet::NONE.with(Alarm::Store));
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Tells whether it was synced.
+    struct Told(Sender<bool>);
+
+    impl Waiter for Told {
+        fn synced(&self, _: Ticket) {
+            self.0.send(true).unwrap();
+        }
+
+        fn failed(&self, _: &Failure) {
+            self.0.send(false).unwrap();
+        }
+    }
+
+    /// A store that is full beyond ten bytes, and syncs only if somebody waits.
+    fn store(disk: &FakeDisk) -> Store {
+        let settings =
+            Settings { waiting_bytes_max: 10, sync_delay: PATIENCE, ..Settings::default() };
+        Store::open(Arc::new(disk.clone()), settings).unwrap().0
+    }
+
+    fn message() -> Batch {
+        let mut batch = Batch::new();
+        batch.message(1, &[Place::new(QueueId(1), 0)], &[b"more than ten bytes"]).unwrap();
+        batch
+    }
+
+    #[test]
+    fn a_full_store_is_pressure_until_its_writer_has_caught_up() {
+        let store = store(&FakeDisk::default());
+        let (alarms, inbox) = (Arc::new(Alarms::default()), Arc::new(Inbox::default()));
+        alarms.look_at_store(&store);
+        assert!(alarms.current().is_empty());
+        store.append(message(), None).unwrap();
+        alarms.look_at_store(&store);
+        assert_eq!(alarms.hold(LINK, &inbox), Some(AlarmSet::NONE.with(Alarm::Pressure)));
+        let (told, synced) = channel();
+        store.append(Batch::new(), Some(Arc::new(Told(told)))).unwrap();
+        assert!(synced.recv_timeout(PATIENCE).unwrap());
+        assert_eq!(heard(&inbox), ["released"]);
+        alarms.look_at_store(&store);
+        assert!(alarms.current().is_empty());
+    }
+
+    #[test]
+    fn a_store_whose_sync_failed_is_an_alarm() {
+        let disk = FakeDisk::default();
+        let (store, alarms) = (store(&disk), Arc::new(Alarms::default()));
+        disk.fail_sync_after(0);
+        let (told, synced) = channel();
+        store.append(message(), Some(Arc::new(Told(told)))).unwrap();
+        assert!(!synced.recv_timeout(PATIENCE).unwrap());
+        alarms.look_at_store(&store);
+        // Once is enough.
+        alarms.look_at_store(&store);
+        assert_eq!(alarms.current(), AlarmSet::NONE.with(Alarm::Store));
+        assert!(alarms.figures().store_failure.is_some());
     }
 }

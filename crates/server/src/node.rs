@@ -156,9 +156,9 @@ fn watch_machine(
         ConvertError::new("total_memory_available_override_value", reason)
     })?;
     let limits = Watermarks::new(settings.memory_limit(), settings.disk_limit(), total);
-    let (system, alarms) = (System::new(&serve.data_dir), engine.broker().alarms());
-    watch::look(&system, limits, alarms);
-    Ok(tokio::spawn(watch::watch(system, limits, Arc::clone(alarms))))
+    let (system, broker) = (System::new(&serve.data_dir), engine.broker());
+    watch::look(&system, limits, broker.alarms());
+    Ok(tokio::spawn(watch::watch(system, limits, Arc::clone(broker))))
 }
 
 /// Every service, plain and over TLS, with the key that names its listener.

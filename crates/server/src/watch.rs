@@ -8,8 +8,8 @@ mod watermark;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Alarms;
 use broker::alarms::{DiskLevel, MemoryLevel};
+use broker::{Alarms, Broker};
 
 pub(crate) use self::machine::{Machine, System};
 pub(crate) use self::watermark::{DiskLimit, MemoryLimit, Watermarks};
@@ -29,15 +29,22 @@ const DISK_INTERVAL_SET: Duration = Duration::from_secs(1);
 const DISK_FILL_RATE: u64 = 250_000_000;
 
 /// Looks at memory and disk until dropped. The first look has been by [`look`].
-pub(crate) async fn watch(machine: impl Machine, limits: Watermarks, alarms: Arc<Alarms>) {
+pub(crate) async fn watch(machine: impl Machine, limits: Watermarks, broker: Arc<Broker>) {
+    let alarms = broker.alarms();
     let mut memory = tokio::time::interval(MEMORY_INTERVAL);
     let mut disk = Box::pin(tokio::time::sleep(Duration::ZERO));
     let mut sight = Sight::default();
     loop {
         tokio::select! {
-            _ = memory.tick() => sight.look_at_memory(&machine, limits, &alarms),
+            _ = memory.tick() => {
+                sight.look_at_memory(&machine, limits, alarms);
+                // Publishers look at it themselves; but it can also fail when nobody publishes.
+                if let Some(log) = broker.log() {
+                    alarms.look_at_store(log.store());
+                }
+            }
             () = disk.as_mut() => {
-                let interval = sight.look_at_disk(&machine, limits, &alarms);
+                let interval = sight.look_at_disk(&machine, limits, alarms);
                 disk.as_mut().reset(tokio::time::Instant::now() + interval);
             }
         }
@@ -146,10 +153,11 @@ mod tests {
     }
 
     fn start(used_memory: u64, free_disk: u64) -> (Fake, Arc<Alarms>) {
-        let (fake, alarms) = (Fake::default(), Arc::new(Alarms::default()));
+        let (fake, broker) = (Fake::default(), Broker::new(broker::Settings::default()));
+        let alarms = Arc::clone(broker.alarms());
         fake.0.used_memory.store(used_memory, Ordering::SeqCst);
         fake.0.free_disk.store(free_disk, Ordering::SeqCst);
-        tokio::spawn(watch(fake.clone(), LIMITS, Arc::clone(&alarms)));
+        tokio::spawn(watch(fake.clone(), LIMITS, broker));
         (fake, alarms)
     }
 

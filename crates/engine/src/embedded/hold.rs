@@ -9,6 +9,9 @@ impl Link {
     /// After a batch that published: holds the link if there is a reason to.
     pub(super) fn look_at_alarms(&mut self, events: &mut Vec<Event>) {
         let alarms = self.broker.alarms();
+        if let Some(log) = self.broker.log() {
+            alarms.look_at_store(log.store());
+        }
         if alarms.current().is_empty() || !self.connection.held_by().is_empty() {
             return;
         }
