@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is test")]
 
+mod alarms;
 mod amqp_bytes;
 mod broker;
 mod client_amqp;
