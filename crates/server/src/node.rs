@@ -31,9 +31,6 @@ const DESCRIPTORS_WANTED: u64 = 1 << 20;
 /// Fewer than this are worth a warning: ten thousand browsers, and what else a node needs.
 const DESCRIPTORS_MIN: u64 = 10_240;
 
-/// What the messages of durable queues may take in memory together, in bytes.
-const HELD_BYTES_MAX: u64 = 256 << 20;
-
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -92,7 +89,8 @@ pub(crate) async fn run(
     look_at_backlog(settings.backlog.max(settings.stomp_backlog));
     let core = settings.broker()?;
     let bound = bind_all(&settings)?;
-    let data = Data::open(&serve.data_dir, HELD_BYTES_MAX)?;
+    let limits = watermarks(&settings)?;
+    let data = Data::open(&serve.data_dir, limits.paging_bytes())?;
     let broker = Broker::open(core, data.durability.clone())?;
     settings.seed(&broker)?;
     broker.begin().map_err(RestoreError::from)?;
@@ -101,7 +99,7 @@ pub(crate) async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     let clock = tokio::spawn(engine.clone().keep_time());
-    let keepers = [clock, watch_machine(&settings, serve, &engine)?];
+    let keepers = [clock, watch_machine(limits, serve, &engine)];
     let (alive, mut all_gone) = mpsc::channel(1);
     let shutdown = Shutdown::default();
     let serving = Arc::new(Serving {
@@ -144,21 +142,21 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Memory and disk are looked at from before the first connection on.
-fn watch_machine(
-    settings: &Settings,
-    serve: &Serve,
-    engine: &Engine,
-) -> Result<JoinHandle<()>, StartError> {
+/// What the node may use of the machine.
+fn watermarks(settings: &Settings) -> Result<Watermarks, StartError> {
     let total = settings.memory.total.map_or_else(System::total_memory_bytes, Ok);
     let total = total.map_err(|error| {
         let reason = format!("cannot read how much memory there is ({error}), so give it here");
         ConvertError::new("total_memory_available_override_value", reason)
     })?;
-    let limits = Watermarks::new(settings.memory_limit(), settings.disk_limit(), total);
+    Ok(Watermarks::new(settings.memory_limit(), settings.disk_limit(), total))
+}
+
+/// Memory and disk are looked at from before the first connection on.
+fn watch_machine(limits: Watermarks, serve: &Serve, engine: &Engine) -> JoinHandle<()> {
     let (system, broker) = (System::new(&serve.data_dir), engine.broker());
     watch::look(&system, limits, broker.alarms());
-    Ok(tokio::spawn(watch::watch(system, limits, Arc::clone(broker))))
+    tokio::spawn(watch::watch(system, limits, Arc::clone(broker)))
 }
 
 /// Every service, plain and over TLS, with the key that names its listener.

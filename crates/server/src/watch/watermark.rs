@@ -42,6 +42,12 @@ impl Watermarks {
             },
         }
     }
+
+    /// What the messages of durable queues may take in memory together, in bytes. Source: RabbitMQ,
+    /// `vm_memory_high_watermark_paging_ratio` of 0.5.
+    pub(crate) fn paging_bytes(self) -> u64 {
+        self.memory_bytes / 2
+    }
 }
 
 #[cfg(test)]
