@@ -88,7 +88,7 @@ impl Data {
             );
         }
         if let Some(file) = report.unborn {
-            tracing::info!(file, "removed a segment that a crash had left half made");
+            tracing::info!(file, "removed a segment that had been made ahead and was never used");
         }
         if report.messages > 0 {
             tracing::info!(messages = report.messages, segments = report.segments, "found");
