@@ -9,9 +9,9 @@ use slab::Slab;
 use super::view::ConsumerView;
 use crate::inbox::Inbox;
 
-/// How many deliveries a consumer that does not acknowledge may have that are not yet written to
-/// its socket. Beyond that they stay in the queue, where others can have them and limits count
-/// them.
+/// How many deliveries a consumer without another limit may have that are not yet written to its
+/// socket, or, if it acknowledges, not yet heard by its session. Beyond that they stay in the queue,
+/// where others can have them, limits count them, and they need not be in memory.
 pub const AUTOMATIC_CREDIT_MESSAGES: u32 = 1024;
 
 /// A consumer as its link asks for it.
@@ -67,18 +67,23 @@ struct Consumer {
     arrival: u64,
     /// Deliveries that use up credit: unsettled ones, or with automatic acknowledgement unwritten.
     outstanding: u32,
+    /// Of one that acknowledges and has no prefetch: deliveries that its session has not heard.
+    unheard: u32,
     has_turn: bool,
     is_gone: bool,
 }
 
 impl Consumer {
     fn has_credit(&self) -> bool {
-        let limit = match (self.spec.ack, self.spec.prefetch) {
-            (AckMode::Automatic, _) => AUTOMATIC_CREDIT_MESSAGES,
-            (AckMode::Manual, 0) => return true,
-            (AckMode::Manual, prefetch) => u32::from(prefetch),
-        };
-        self.outstanding < limit
+        match (self.spec.ack, self.spec.prefetch) {
+            (AckMode::Automatic, _) => self.outstanding < AUTOMATIC_CREDIT_MESSAGES,
+            (AckMode::Manual, 0) => self.unheard < AUTOMATIC_CREDIT_MESSAGES,
+            (AckMode::Manual, prefetch) => self.outstanding < u32::from(prefetch),
+        }
+    }
+
+    fn is_unlimited(&self) -> bool {
+        self.spec.ack == AckMode::Manual && self.spec.prefetch == 0
     }
 }
 
@@ -120,7 +125,8 @@ impl Consumers {
         self.leave(name);
         let arrival = self.next_arrival;
         self.next_arrival += 1;
-        let consumer = Consumer { spec, arrival, outstanding: 0, has_turn: false, is_gone: false };
+        let consumer =
+            Consumer { spec, arrival, outstanding: 0, unheard: 0, has_turn: false, is_gone: false };
         let Ok(key) = u32::try_from(self.slots.insert(consumer)).map(ConsumerKey) else {
             return;
         };
@@ -197,6 +203,7 @@ impl Consumers {
             return None;
         }
         consumer.outstanding += 1;
+        consumer.unheard += u32::from(consumer.is_unlimited());
         match line {
             Some(line) if consumer.has_credit() => line.push_back(key),
             _ => consumer.has_turn = false,
@@ -217,7 +224,8 @@ impl Consumers {
         }
     }
 
-    /// Deliveries of a consumer that does not acknowledge were written to its socket.
+    /// Deliveries of a consumer that does not acknowledge were written to its socket; those of one
+    /// that has no prefetch were heard.
     pub(super) fn written(&mut self, name: (LinkId, ConsumerId), count: u32) {
         let Some(key) = self.keys.get(&name).copied() else {
             return;
@@ -227,6 +235,9 @@ impl Consumers {
         };
         if consumer.spec.ack == AckMode::Automatic {
             consumer.outstanding = consumer.outstanding.saturating_sub(count);
+            self.line_up(key);
+        } else if consumer.is_unlimited() {
+            consumer.unheard = consumer.unheard.saturating_sub(count);
             self.line_up(key);
         }
     }
@@ -239,6 +250,7 @@ impl Consumers {
             return;
         };
         consumer.spec.prefetch = prefetch;
+        consumer.unheard = 0;
         if consumer.has_turn && !consumer.has_credit() {
             consumer.has_turn = false;
             self.lose_turn(key);

@@ -20,7 +20,13 @@ pub(super) struct Consumer {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Queue { queue: Arc<Queue>, ack: AckMode },
+    Queue {
+        queue: Arc<Queue>,
+        ack: AckMode,
+        /// It acknowledges, and may hold any number of deliveries: the queue hears how many were
+        /// heard, so that not all of it waits here.
+        is_unlimited: bool,
+    },
     Stream(Box<Cursor>),
 }
 
@@ -82,7 +88,8 @@ impl Link {
                 arguments: consume.arguments.clone(),
             },
         )?;
-        let kind = Kind::Queue { queue, ack: consume.ack };
+        let is_unlimited = consume.ack == AckMode::Manual && consume.prefetch == 0;
+        let kind = Kind::Queue { queue, ack: consume.ack, is_unlimited };
         self.keep(consume.consumer, Consumer { channel, kind });
         Ok(Reply::Done)
     }
@@ -114,7 +121,9 @@ impl Link {
         prefetch: u16,
     ) -> Answer {
         let link = self.connection.id;
-        if let Some(Kind::Queue { queue, .. }) = self.consumer(id).map(|known| &known.kind) {
+        let slot = self.consumers.get_mut(id.0 as usize).and_then(Option::as_mut);
+        if let Some(Kind::Queue { queue, ack, is_unlimited }) = slot.map(|known| &mut known.kind) {
+            *is_unlimited = *ack == AckMode::Manual && prefetch == 0;
             queue.set_prefetch(turn, link, id, prefetch);
         }
         Ok(Reply::Done)
@@ -126,7 +135,7 @@ impl Link {
         let Some(consumer) = self.consumer(id) else {
             return;
         };
-        let Kind::Queue { queue, ack } = &consumer.kind else {
+        let Kind::Queue { queue, ack, .. } = &consumer.kind else {
             self.forget(id);
             return;
         };
@@ -161,7 +170,7 @@ impl Link {
             self.consumers.iter().enumerate().filter_map(of_channel).collect();
         let mut back = unsettled.to_vec();
         for id in consumers {
-            if let Some(Consumer { kind: Kind::Queue { queue, ack }, .. }) = self.consumer(id) {
+            if let Some(Consumer { kind: Kind::Queue { queue, ack, .. }, .. }) = self.consumer(id) {
                 let (queue, ack) = (Arc::clone(queue), *ack);
                 queue.cancel(turn, self.connection.id, id);
                 let unheard = self.take_unheard(id);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use broker::inbox::{End, ITEMS_KEPT_MAX, Inbound, QueueDelivery};
 use broker::turn::Turn;
 use model::{AckMode, ConsumerId};
+use smallvec::SmallVec;
 
 use super::Link;
 use super::consume::{Consumer, Kind};
@@ -34,12 +35,19 @@ impl Link {
             self.drained = items.into();
         }
         let enough = events.len() + limit;
+        let mut heard: SmallVec<[(ConsumerId, u32); 2]> = SmallVec::new();
         while events.len() < enough {
             let Some(item) = self.drained.pop_front() else {
                 break;
             };
             match item {
-                Inbound::Delivered(delivery) => events.extend(self.deliver(delivery)),
+                Inbound::Delivered(delivery) => {
+                    match heard.last_mut() {
+                        Some((last, count)) if *last == delivery.consumer => *count += 1,
+                        _ => heard.push((delivery.consumer, 1)),
+                    }
+                    events.extend(self.deliver(delivery));
+                }
                 Inbound::Ready(consumer) => self.ready.push_back(consumer),
                 Inbound::Held(alarms) => events.push(self.hold(alarms)),
                 Inbound::Released => events.push(self.release()),
@@ -53,8 +61,24 @@ impl Link {
         if self.drained.is_empty() && self.drained.capacity() > ITEMS_KEPT_MAX {
             self.drained = Default::default();
         }
+        self.tell_heard(now, &heard);
         self.read_streams(now, enough.saturating_sub(events.len()), events);
         self.channels.report(&self.connection);
+    }
+
+    /// Tells queues how much was heard of them, if that is what limits a consumer.
+    fn tell_heard(&self, now: Instant, heard: &[(ConsumerId, u32)]) {
+        let mut turn = None;
+        for (consumer, count) in heard {
+            let kind = self.consumer(*consumer).map(|known| &known.kind);
+            if let Some(Kind::Queue { queue, is_unlimited: true, .. }) = kind {
+                let turn = turn.get_or_insert_with(|| Turn::new(now));
+                queue.written(turn, self.connection.id, *consumer, *count);
+            }
+        }
+        if let Some(mut turn) = turn {
+            self.broker.finish(&mut turn);
+        }
     }
 
     fn is_overrun(&self, consumer: ConsumerId) -> bool {

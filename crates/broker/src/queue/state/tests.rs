@@ -109,6 +109,21 @@ fn a_consumer_that_does_not_write_leaves_the_rest_in_the_queue() {
     );
 }
 
+#[test]
+fn a_consumer_without_a_prefetch_has_so_many_deliveries_on_their_way() {
+    let credit = super::super::consumers::AUTOMATIC_CREDIT_MESSAGES;
+    let fill: Vec<String> = (0..credit).map(|number| format!("f{number}")).collect();
+    let filled: Vec<String> = fill.iter().map(|name| format!("deliver x {name}; ")).collect();
+    check(
+        &format!("consume x; enqueue {} a b c; ack x f0; written x 2", fill.join(" ")),
+        &format!(
+            "{}deliver x a; deliver x b; ready c; unacked {} a b",
+            filled.concat(),
+            fill[1..].join(" ")
+        ),
+    );
+}
+
 /// (100)
 #[test]
 fn a_get_takes_the_head() {
