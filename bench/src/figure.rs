@@ -16,6 +16,12 @@ pub(crate) struct Measured {
     /// What else there is: the 99th percentile beside a median, the sessions that memory was
     /// measured with.
     pub(crate) extra: Option<f64>,
+    /// A time, in syncs of the same disk.
+    pub(crate) syncs: Option<f64>,
+    /// Milliseconds until a broker that was killed is ready again.
+    pub(crate) reopening_ms: Option<f64>,
+    /// What lies on the disk once everything is consumed, in MiB.
+    pub(crate) disk_mib: Option<f64>,
 }
 
 /// One figure of one round.
@@ -29,12 +35,13 @@ pub(crate) struct Figure {
 
 /// The first line of the raw lines.
 pub(crate) const HEADER: &str = "scenario\tbroker\tround\tvalue\tbroker_cpu_s_per_million\t\
-    generator_cores\twire_bytes_per_message\textra";
+    generator_cores\twire_bytes_per_message\textra\tsyncs\treopening_ms\tdisk_mib";
 
 impl Figure {
     /// Its line, without an end.
     pub(crate) fn line(&self) -> String {
-        let Measured { value, broker_cpu, generator_cores, wire_bytes, extra } = self.measured;
+        let Measured { value, broker_cpu, generator_cores, wire_bytes, extra, .. } = self.measured;
+        let Measured { syncs, reopening_ms, disk_mib, .. } = self.measured;
         let optional = |number: Option<f64>| number.map_or(String::new(), shown);
         [
             self.scenario.clone(),
@@ -45,6 +52,9 @@ impl Figure {
             optional(generator_cores),
             optional(wire_bytes),
             optional(extra),
+            optional(syncs),
+            optional(reopening_ms),
+            optional(disk_mib),
         ]
         .join("\t")
     }
@@ -60,7 +70,9 @@ impl Figure {
         let mut next = || fields.next().and_then(|field| field.parse().ok());
         let (broker_cpu, generator_cores) = (next(), next());
         let (wire_bytes, extra) = (next(), next());
-        let measured = Measured { value, broker_cpu, generator_cores, wire_bytes, extra };
+        let (syncs, reopening_ms, disk_mib) = (next(), next(), next());
+        let beside = Measured { syncs, reopening_ms, disk_mib, ..Measured::default() };
+        let measured = Measured { value, broker_cpu, generator_cores, wire_bytes, extra, ..beside };
         Some(Self { scenario, broker, round, measured })
     }
 }
@@ -75,9 +87,15 @@ fn shown(number: f64) -> String {
 }
 
 /// The median of some values; `None` of none.
-pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(values: Vec<f64>) -> Option<f64> {
+    quantile(values, 0.5)
+}
+
+/// The value below which `share` of the values lie, from 0 to 1; `None` of none.
+pub(crate) fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    let place = (values.len() as f64 * share) as usize;
+    values.get(place.min(values.len().saturating_sub(1))).copied()
 }
 
 /// What of a measurement is meant.
@@ -88,6 +106,9 @@ pub(crate) enum Metric {
     GeneratorCores,
     WireBytes,
     Extra,
+    Syncs,
+    Reopening,
+    Disk,
 }
 
 /// All figures of a page.
@@ -103,6 +124,9 @@ impl Figures {
             Metric::GeneratorCores => figure.measured.generator_cores,
             Metric::WireBytes => figure.measured.wire_bytes,
             Metric::Extra => figure.measured.extra,
+            Metric::Syncs => figure.measured.syncs,
+            Metric::Reopening => figure.measured.reopening_ms,
+            Metric::Disk => figure.measured.disk_mib,
         };
         let is_it = |figure: &&Figure| figure.scenario == scenario && figure.broker == broker;
         let all = self.0.iter().filter(is_it);
@@ -140,15 +164,28 @@ mod tests {
             value: 123_456.0,
             broker_cpu: Some(0.25),
             extra: Some(12.5),
+            disk_mib: Some(64.0),
             ..Measured::default()
         };
         let figure =
             Figure { scenario: "fan-out-10".to_owned(), broker: Kind::Nats, round: 2, measured };
         let line = figure.line();
-        assert_eq!(line, "fan-out-10\tNATS\t2\t123456\t0.2500\t\t\t12.5");
+        assert_eq!(line, "fan-out-10\tNATS\t2\t123456\t0.2500\t\t\t12.5\t\t\t64.0");
         let read = Figure::parse(&line).unwrap();
         assert_eq!(read.line(), line);
         assert!(Figure::parse(HEADER).is_none());
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let check = |count: u32, share, expected| {
+            assert_eq!(quantile((0..count).map(f64::from).collect(), share), expected, "{count}");
+        };
+        check(0, 0.5, None);
+        check(1, 0.99, Some(0.0));
+        check(3, 0.5, Some(1.0));
+        check(100, 0.99, Some(99.0));
+        check(100, 1.0, Some(99.0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! All traffic stays on loopback and is bounded in count and time; nothing here is a test.
 
 mod broker;
+mod disk;
 mod figure;
 mod floor;
 mod load;
@@ -50,6 +51,12 @@ struct Measure {
     /// How long that RabbitMQ took to start, in milliseconds
     #[arg(long, env = "BENCH_PEER_START_MS")]
     peer_start_ms: Option<f64>,
+    /// Where that RabbitMQ keeps its data: durable scenarios want it on the disk of the others
+    #[arg(long, env = "BENCH_PEER_DATA")]
+    peer_data: Option<PathBuf>,
+    /// Where the other brokers' data lie; beside this binary by default
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Rounds of each scenario; the median counts
     #[arg(long, default_value_t = 3)]
     rounds: usize,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Problem;
 use crate::broker::{Broker, Kind};
+use crate::disk;
 use crate::process::listener_pid;
 
 /// What brokers are started with.
@@ -24,6 +25,18 @@ pub(crate) struct Programs {
     pub(crate) ahead: u64,
     /// A folder for configurations and whatever brokers write.
     pub(crate) folder: PathBuf,
+    /// Where that RabbitMQ keeps its data.
+    pub(crate) rabbitmq_data: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Says why durable scenarios cannot be compared here.
+    pub(crate) fn require_one_disk(&self) -> Result<(), Problem> {
+        if self.rabbitmq.is_some() && self.rabbitmq_data.is_none() {
+            return Err("--peer-data: nobody said where RabbitMQ keeps its data".into());
+        }
+        disk::require_one_disk(&self.folder, self.rabbitmq_data.as_deref())
+    }
 }
 
 /// A broker and, unless someone else started it, its process.
@@ -43,13 +56,18 @@ impl Peer {
     /// Starts a broker, or finds the one that runs; `None` if there is none on this machine.
     pub(crate) fn start(kind: Kind, programs: &Programs) -> Result<Option<Self>, Problem> {
         match kind {
-            Kind::Hopwire => hopwire(programs, 0).map(Some),
+            Kind::Hopwire => hopwire(hopwire_command(programs, 0)).map(Some),
             Kind::Floor => floor(0).map(Some),
             Kind::Nats if is_installed("nats-server") => nats(programs).map(Some),
             Kind::Mosquitto if is_installed("mosquitto") => mosquitto(programs).map(Some),
             Kind::RabbitMq => programs.rabbitmq.map(found_rabbitmq).transpose(),
             Kind::Nats | Kind::Mosquitto => Ok(None),
         }
+    }
+
+    /// Starts Hopwire on what a data directory holds.
+    pub(crate) fn hopwire_on(programs: &Programs, data: &Path) -> Result<Self, Problem> {
+        hopwire(hopwire_command_on(programs, data, 0))
     }
 
     fn of(child: Child, kind: Kind, places: Places) -> Self {
@@ -78,9 +96,13 @@ struct Places {
 
 /// What starts Hopwire with Web STOMP on a port, 0 for any.
 pub(crate) fn hopwire_command(programs: &Programs, web_socket_port: u16) -> Command {
-    let mut command = Command::new(&programs.hopwire);
     let data = format!("hopwire-data-{}", STARTED.fetch_add(1, Ordering::Relaxed));
-    command.arg("serve").args(["--log", "error", "--data-dir"]).arg(programs.folder.join(data));
+    hopwire_command_on(programs, &programs.folder.join(data), web_socket_port)
+}
+
+fn hopwire_command_on(programs: &Programs, data: &Path, web_socket_port: u16) -> Command {
+    let mut command = Command::new(&programs.hopwire);
+    command.arg("serve").args(["--log", "error", "--data-dir"]).arg(data);
     for key in ["listeners.tcp.default", "stomp.listeners.tcp.default", "management.tcp.listener"] {
         command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
     }
@@ -89,11 +111,10 @@ pub(crate) fn hopwire_command(programs: &Programs, web_socket_port: u16) -> Comm
     command
 }
 
-fn hopwire(programs: &Programs, port: u16) -> Result<Peer, Problem> {
-    let mut child = hopwire_command(programs, port)
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cannot run {}: {error}", programs.hopwire.display()))?;
+fn hopwire(mut command: Command) -> Result<Peer, Problem> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|error| {
+        format!("cannot run {}: {error}", Path::new(command.get_program()).display())
+    })?;
     let out = child.stdout.take().ok_or("no standard output")?;
     let places = read_places(out, ["web-stomp", "amqp"])?;
     Ok(Peer::of(child, Kind::Hopwire, places))

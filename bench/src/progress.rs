@@ -51,6 +51,18 @@ impl Progress {
         if let Some(bytes) = measured.wire_bytes {
             line += &self.dim(&format!("   {} B each", grouped(bytes)));
         }
+        if let Some(extra) = measured.extra {
+            line += &self.dim(&format!("   beside {}", grouped(extra)));
+        }
+        if let Some(syncs) = measured.syncs {
+            line += &self.dim(&format!("   {syncs:.2} syncs"));
+        }
+        if let Some(ms) = measured.reopening_ms {
+            line += &self.dim(&format!("   open in {} ms", grouped(ms)));
+        }
+        if let Some(mib) = measured.disk_mib {
+            line += &self.dim(&format!("   {} MiB on disk", grouped(mib)));
+        }
         let back = if self.is_terminal { "\r\x1b[K" } else { "" };
         eprintln!("{back}  {}{line}", self.coloured(kind));
     }

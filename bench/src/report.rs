@@ -13,8 +13,9 @@ use crate::figure::{Figure, Figures, HEADER};
 use crate::scenario::Scenario;
 pub(crate) use page::grouped;
 
-/// Writes everything under `folder`. What was not measured this time stays as it was.
-pub(crate) fn write(folder: &Path, fresh: Vec<Figure>) -> Result<(), Problem> {
+/// Writes everything under `folder`; `file_system` held the brokers' data. What was not measured
+/// this time stays as it was.
+pub(crate) fn write(folder: &Path, fresh: Vec<Figure>, file_system: &str) -> Result<(), Problem> {
     let beside = folder.join("performance");
     fs::create_dir_all(&beside)?;
     let raw = beside.join("raw.tsv");
@@ -25,7 +26,7 @@ pub(crate) fn write(folder: &Path, fresh: Vec<Figure>) -> Result<(), Problem> {
         fs::write(beside.join(name), svg)?;
     }
     fs::write(beside.join("targets.svg"), scorecard::svg(&figures))?;
-    fs::write(folder.join("performance.md"), page::page(&figures)?)?;
+    fs::write(folder.join("performance.md"), page::page(&figures, file_system)?)?;
     Ok(())
 }
 

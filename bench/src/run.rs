@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::broker::Kind;
 use crate::figure::Figure;
 use crate::peer::{Peer, Programs};
-use crate::process::cpu_time;
+use crate::process::{cpu_time, ending};
 use crate::progress::Progress;
 use crate::scenario::Scenario;
-use crate::{Measure, Problem, report};
+use crate::{Measure, Problem, disk, report};
 
 /// Measures what `arguments` ask for.
 pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
@@ -46,7 +46,9 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
                         figures.push(Figure { scenario: scenario.name(), broker, round, measured });
                     }
                     Err(problem) => {
-                        progress.failure(broker, &problem.to_string());
+                        let ending = ending(peer.broker.pid);
+                        let ending = ending.map_or(String::new(), |how| format!(" (it {how})"));
+                        progress.failure(broker, &format!("{problem}{ending}"));
                         failures += 1;
                     }
                 }
@@ -54,10 +56,11 @@ pub(crate) fn run(arguments: &Measure) -> Result<(), Problem> {
         }
     }
     drop(peers);
+    let file_system = disk::file_system(&programs.folder)?;
     // Nothing there is of use to anyone.
     let _ = std::fs::remove_dir_all(&programs.folder);
     if let Some(out) = &arguments.out {
-        report::write(out, figures)?;
+        report::write(out, figures, &file_system)?;
     }
     match failures {
         0 => Ok(()),
@@ -78,7 +81,12 @@ fn programs(arguments: &Measure) -> Result<Programs, Problem> {
             binary
         }
     };
-    let folder = std::env::temp_dir().join(format!("hopwire-bench-{}", std::process::id()));
+    // The folder for temporary files often lies in memory; that of the build does not.
+    let data = match &arguments.data {
+        Some(data) => data.clone(),
+        None => std::env::current_exe()?.parent().ok_or("this binary has no folder")?.into(),
+    };
+    let folder = data.join(format!("hopwire-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let rabbitmq = arguments.peer.as_deref().map(parse_peer).transpose()?;
     Ok(Programs {
@@ -87,6 +95,7 @@ fn programs(arguments: &Measure) -> Result<Programs, Problem> {
         rabbitmq_start_ms: arguments.peer_start_ms,
         ahead: arguments.ahead,
         folder,
+        rabbitmq_data: arguments.peer_data.clone(),
     })
 }
 

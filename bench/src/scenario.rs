@@ -4,6 +4,7 @@ mod body;
 mod broadcast;
 mod check;
 mod connect;
+mod durable;
 mod fan_out;
 mod feed;
 mod idle;
@@ -46,6 +47,16 @@ pub(crate) enum Scenario {
     Idle(u32),
     /// The same, with as many as the limit of descriptors allows.
     IdleMost,
+    /// Persistent messages to a durable queue over so many connections, confirmed; nobody consumes.
+    Durable(usize),
+    /// Milliseconds until a persistent message is confirmed, at 1,000 a second.
+    ConfirmLatency,
+    /// Consumes such messages with individual acknowledgements.
+    Drain,
+    /// A million of them: MiB of memory, time to open, disk once they are consumed.
+    Backlog,
+    /// Bytes written to the disk over bytes published, while they are consumed.
+    Amplification,
     /// Connections per second.
     Connect,
     /// Milliseconds from start to the first CONNECTED.
@@ -53,7 +64,7 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Start,
         Self::FanOut(10),
         Self::FanOut(100),
@@ -68,6 +79,12 @@ impl Scenario {
         Self::Pairs(10),
         Self::SettledAmqp,
         Self::SettledStomp,
+        Self::Durable(1),
+        Self::Durable(50),
+        Self::ConfirmLatency,
+        Self::Drain,
+        Self::Backlog,
+        Self::Amplification,
         Self::Connect,
         Self::Idle(10_000),
         Self::IdleMost,
@@ -85,6 +102,11 @@ impl Scenario {
             Self::Pairs(count) => format!("amqp-pairs-{count}"),
             Self::SettledAmqp => "amqp-settled".to_owned(),
             Self::SettledStomp => "stomp-settled".to_owned(),
+            Self::Durable(connections) => format!("durable-publish-{connections}"),
+            Self::ConfirmLatency => "durable-latency".to_owned(),
+            Self::Drain => "durable-drain".to_owned(),
+            Self::Backlog => "durable-backlog".to_owned(),
+            Self::Amplification => "durable-amplification".to_owned(),
             Self::Idle(count) => format!("idle-{count}"),
             Self::IdleMost => "idle-most".to_owned(),
             Self::Connect => "connect".to_owned(),
@@ -96,7 +118,9 @@ impl Scenario {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::Idle(_) | Self::IdleMost => "bytes",
-            Self::Broadcast(_) | Self::Start => "ms",
+            Self::Broadcast(_) | Self::Start | Self::ConfirmLatency => "ms",
+            Self::Backlog => "MiB",
+            Self::Amplification => "×",
             Self::Connect => "conn/s",
             _ => "msg/s",
         }
@@ -107,8 +131,14 @@ impl Scenario {
         use Kind::{Floor, Hopwire, Nats, RabbitMq};
         match self {
             Self::FanOut(5000..) | Self::FanOutLarge(_) => &[Hopwire, Floor, Nats],
-            Self::FanOutJson(_) | Self::FanOutDeflate(_) => &[Hopwire],
-            Self::Pairs(_) | Self::SettledAmqp | Self::SettledStomp => &[Hopwire, RabbitMq],
+            Self::FanOutJson(_) | Self::FanOutDeflate(_) | Self::Backlog => &[Hopwire],
+            Self::Durable(1) | Self::ConfirmLatency => &[Hopwire, Floor, RabbitMq],
+            Self::Pairs(_)
+            | Self::SettledAmqp
+            | Self::SettledStomp
+            | Self::Durable(_)
+            | Self::Drain
+            | Self::Amplification => &[Hopwire, RabbitMq],
             Self::Idle(_) => &Kind::ALL,
             // RabbitMQ and Mosquitto take minutes to accept so many.
             Self::IdleMost => &[Hopwire, Floor, Nats],
@@ -139,6 +169,11 @@ impl Scenario {
             Self::SettledStomp => settled::stomp(broker),
             Self::Idle(count) => idle::measure(broker, programs, count),
             Self::IdleMost => idle::measure(broker, programs, idle::sessions_max()?),
+            Self::Durable(connections) => durable::publish(broker, programs, connections),
+            Self::ConfirmLatency => durable::latency(broker, programs),
+            Self::Drain => durable::drain(broker, programs),
+            Self::Backlog => durable::backlog(broker, programs),
+            Self::Amplification => durable::amplification(broker, programs),
             Self::Connect => connect::measure(broker),
             Self::Start => start::measure(broker, programs),
         }

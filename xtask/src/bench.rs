@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::command::{cargo, run};
 use crate::failure::Outcome;
-use crate::oracle::Oracle;
+use crate::oracle::{self, Oracle};
 use crate::{provision, report};
 
 /// Runs the measurements with `arguments`.
@@ -31,7 +31,10 @@ pub(crate) fn bench(arguments: &[&str]) -> Outcome {
     let peer = [of("ORACLE_AMQP_URL"), of("ORACLE_WS_URL")].into_iter().flatten();
     let peer = peer.cloned().collect::<Vec<_>>().join(",");
     let measured = run(
-        cargo(&all).env("BENCH_PEER", peer).env("BENCH_PEER_START_MS", start_ms.to_string()),
+        cargo(&all)
+            .env("BENCH_PEER", peer)
+            .env("BENCH_PEER_START_MS", start_ms.to_string())
+            .env("BENCH_PEER_DATA", oracle::folder()),
         "cargo xtask bench --help lists what can be measured",
     );
     drop(oracle);

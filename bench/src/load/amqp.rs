@@ -20,7 +20,10 @@ use crate::Problem;
 pub(crate) const CHANNEL: u16 = 1;
 
 /// No properties: the flags alone.
-pub(crate) const NO_PROPERTIES: &[u8] = &[0, 0];
+const NO_PROPERTIES: &[u8] = &[0, 0];
+
+/// Delivery mode 2, persistent: the flags and the value.
+const PERSISTENT: &[u8] = &[0x10, 0, 2];
 
 /// The tag of the only consumer of a connection.
 pub(crate) const CONSUMER_TAG: &str = "bench";
@@ -34,7 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
-    input: Vec<u8>,
+    /// What was read behind the last answer.
+    pub(crate) input: Vec<u8>,
+    /// What the last answer to a declare said.
+    ready: u64,
 }
 
 impl Connection {
@@ -44,7 +50,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut connection = Self { stream, input: Vec::new() };
+        let mut connection = Self { stream, input: Vec::new(), ready: 0 };
         connection.stream.write_all(&PROTOCOL_HEADER)?;
         connection.wait_for(connection::Start::ID)?;
         let response = Mechanism::Plain
@@ -67,16 +73,29 @@ impl Connection {
 
     /// A transient queue, gone with its last consumer.
     pub(crate) fn declare(&mut self, name: &str) -> Result<(), Problem> {
-        let declare = queue::Declare {
-            queue: name,
-            passive: false,
-            durable: false,
-            exclusive: false,
-            auto_delete: true,
-            no_wait: false,
-            arguments: RawTable::default(),
-        };
+        let declare = queue::Declare { auto_delete: true, ..declare(name) };
         self.call(CHANNEL, &declare, queue::DeclareOk::ID)
+    }
+
+    /// A durable queue; an empty one if it was there.
+    pub(crate) fn declare_durable(&mut self, name: &str) -> Result<(), Problem> {
+        self.delete(name)?;
+        let declare = queue::Declare { durable: true, ..declare(name) };
+        self.call(CHANNEL, &declare, queue::DeclareOk::ID)
+    }
+
+    /// How many messages of a queue are ready.
+    pub(crate) fn ready(&mut self, name: &str) -> Result<u64, Problem> {
+        let declare = queue::Declare { passive: true, ..declare(name) };
+        self.call(CHANNEL, &declare, queue::DeclareOk::ID)?;
+        Ok(self.ready)
+    }
+
+    /// Deletes a queue, if there is one.
+    pub(crate) fn delete(&mut self, name: &str) -> Result<(), Problem> {
+        let delete =
+            queue::Delete { queue: name, if_unused: false, if_empty: false, no_wait: false };
+        self.call(CHANNEL, &delete, queue::DeleteOk::ID)
     }
 
     /// Consumes with automatic acknowledgements.
@@ -134,7 +153,12 @@ impl Connection {
                     Payload::Method(Method::Channel(channel::Channel::Close(close))) => {
                         return Err(close.reply_text.into());
                     }
-                    Payload::Method(method) => method.id(),
+                    Payload::Method(method) => {
+                        if let Method::Queue(queue::Queue::DeclareOk(answer)) = &method {
+                            self.ready = u64::from(answer.message_count);
+                        }
+                        method.id()
+                    }
                     _ => MethodId::NONE,
                 };
                 self.input.drain(..used);
@@ -153,20 +177,42 @@ impl Connection {
     }
 }
 
+/// The declaration of a queue that has no property yet.
+fn declare(queue: &str) -> queue::Declare<'_> {
+    queue::Declare {
+        queue,
+        passive: false,
+        durable: false,
+        exclusive: false,
+        auto_delete: false,
+        no_wait: false,
+        arguments: RawTable::default(),
+    }
+}
+
+/// Content that goes with its broker.
+pub(crate) fn transient(body: &[u8]) -> Content<'_> {
+    Content { properties: NO_PROPERTIES, body }
+}
+
+/// Content that a durable queue keeps.
+pub(crate) fn persistent(body: &[u8]) -> Content<'_> {
+    Content { properties: PERSISTENT, body }
+}
+
 /// Appends a publish with its content.
-pub(crate) fn append_publish(out: &mut Vec<u8>, exchange: &str, key: &str, body: &[u8]) {
+pub(crate) fn append_publish(out: &mut Vec<u8>, exchange: &str, key: &str, content: Content<'_>) {
     let publish = basic::Publish {
         exchange: exchange.as_bytes(),
         routing_key: key.as_bytes(),
         mandatory: false,
         immediate: false,
     };
-    let content = Content { properties: NO_PROPERTIES, body };
     encode_content(out, CHANNEL, &publish, content, FRAME_BYTES_MAX);
 }
 
 /// How many bytes a delivery from `queue` has.
-pub(crate) fn delivery_bytes(queue: &str, body: &[u8]) -> u64 {
+pub(crate) fn delivery_bytes(queue: &str, content: Content<'_>) -> u64 {
     let deliver = basic::Deliver {
         consumer_tag: CONSUMER_TAG.as_bytes(),
         delivery_tag: 0,
@@ -175,7 +221,6 @@ pub(crate) fn delivery_bytes(queue: &str, body: &[u8]) -> u64 {
         routing_key: queue.as_bytes(),
     };
     let mut out = Vec::new();
-    let content = Content { properties: NO_PROPERTIES, body };
     encode_content(&mut out, CHANNEL, &deliver, content, FRAME_BYTES_MAX);
     out.len() as u64
 }

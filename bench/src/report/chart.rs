@@ -17,7 +17,7 @@ struct Chart {
     groups: &'static [(&'static str, Scenario)],
 }
 
-const CHARTS: [Chart; 6] = [
+const CHARTS: [Chart; 8] = [
     Chart {
         file: "fan-out.svg",
         title: "One publisher, many browsers",
@@ -43,6 +43,24 @@ const CHARTS: [Chart; 6] = [
             ("AMQP, acks and confirms", Scenario::SettledAmqp),
             ("STOMP, acks and receipts", Scenario::SettledStomp),
         ],
+    },
+    Chart {
+        file: "durable.svg",
+        title: "Persistent messages through a durable queue",
+        note: "messages of 1 KiB per second, more is better",
+        metric: Metric::Value,
+        groups: &[
+            ("confirmed, window 1,000", Scenario::Durable(1)),
+            ("50 connections", Scenario::Durable(50)),
+            ("drained, acked one by one", Scenario::Drain),
+        ],
+    },
+    Chart {
+        file: "confirm.svg",
+        title: "How long a persistent message waits for its confirm",
+        note: "milliseconds at 1,000 messages a second, floor: one sync, less is better",
+        metric: Metric::Value,
+        groups: &[("median", Scenario::ConfirmLatency)],
     },
     Chart {
         file: "cpu.svg",

@@ -20,8 +20,9 @@ pub(super) fn open(
 ) -> Result<(TcpStream, Tape), Problem> {
     match broker.kind {
         Kind::Hopwire | Kind::RabbitMq => {
+            let content = amqp::transient(body);
             let tape =
-                Tape::new(keys, |out, key| amqp::append_publish(out, "amq.topic", key, body));
+                Tape::new(keys, |out, key| amqp::append_publish(out, "amq.topic", key, content));
             Ok((amqp::Connection::open(broker.publish)?.stream, tape))
         }
         Kind::Nats => Ok((nats(broker)?, Tape::new(keys, |out, key| nats_publish(out, key, body)))),

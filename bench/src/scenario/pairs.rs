@@ -5,7 +5,7 @@ use super::{CpuTimes, DURATION, WARM_UP, body, check};
 use crate::Problem;
 use crate::broker::Broker;
 use crate::figure::Measured;
-use crate::load::amqp::{Connection, append_publish, delivery_bytes};
+use crate::load::amqp::{Connection, append_publish, delivery_bytes, transient};
 use crate::load::{Counting, Crowd, Member, Pump, Tape, Window};
 
 /// Messages on their way in all queues together, at most.
@@ -19,9 +19,9 @@ pub(super) fn measure(broker: &Broker, pairs: u32) -> Result<Measured, Problem> 
         let mut consumer = Connection::open(broker.publish)?;
         consumer.declare(&queue)?;
         consumer.consume_all(&queue)?;
-        let counting = Counting::Raw(delivery_bytes(&queue, &body));
+        let counting = Counting::Raw(delivery_bytes(&queue, transient(&body)));
         members.push(Member::Open { stream: consumer.stream, counting });
-        let tape = Tape::new(&[queue], |out, key| append_publish(out, "", key, &body));
+        let tape = Tape::new(&[queue], |out, key| append_publish(out, "", key, transient(&body)));
         feeds.push((Connection::open(broker.publish)?.stream, tape));
     }
     let crowd = Crowd::gather(members)?;

@@ -1,7 +1,7 @@
 //! Point to point with everything settled: each publish confirmed, each delivery acknowledged by
 //! itself. What AMQP and STOMP have in common; what they say is in `settled/`.
 
-mod amqp;
+pub(super) mod amqp;
 mod stomp;
 
 use std::collections::VecDeque;
@@ -15,13 +15,13 @@ use crate::figure::Measured;
 use crate::load::{Delivered, sequences};
 
 /// Publishes that wait for their confirm, at most.
-const UNCONFIRMED_MAX: usize = 1_000;
+pub(super) const UNCONFIRMED_MAX: usize = 1_000;
 
 /// Deliveries that wait for their acknowledgement, at most.
-const PREFETCH: u16 = 200;
+pub(super) const PREFETCH: u16 = 200;
 
 /// A publisher that hears what became of its messages.
-trait Publisher: Send {
+pub(super) trait Publisher: Send {
     /// Publishes so many messages.
     fn publish(&mut self, count: u64) -> Result<(), Problem>;
     /// Reads once; notes what is confirmed.
@@ -29,24 +29,29 @@ trait Publisher: Send {
 }
 
 /// A consumer that acknowledges each message.
-trait Consumer: Send {
+pub(super) trait Consumer: Send {
     /// Reads once and acknowledges what came; returns how many, and the payload if it is wanted.
     fn take(&mut self, payload: Option<&mut Vec<u8>>) -> Result<u64, Problem>;
 }
 
 /// Which publishes are not confirmed yet.
 #[derive(Debug, Default)]
-struct Confirms {
+pub(super) struct Confirms {
     /// From the oldest on.
     is_confirmed: VecDeque<bool>,
     /// The number of the oldest, from 1.
-    first: u64,
+    pub(super) first: u64,
 }
 
 impl Confirms {
-    fn publish(&mut self, count: usize) {
+    pub(super) fn publish(&mut self, count: usize) {
         self.first = self.first.max(1);
         self.is_confirmed.extend(std::iter::repeat_n(false, count));
+    }
+
+    /// How many wait, from the oldest one on.
+    pub(super) fn waiting(&self) -> usize {
+        self.is_confirmed.len()
     }
 
     fn one(&mut self, number: u64) {
@@ -97,7 +102,7 @@ fn measure(
 }
 
 /// Publishes for a while; ends when everything is confirmed and acknowledged.
-fn run(
+pub(super) fn run(
     publisher: &mut impl Publisher,
     consumer: &mut impl Consumer,
     confirms: &mut Confirms,
