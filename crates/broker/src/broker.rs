@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::admission::{Admission, ConnectionLimits};
 use crate::alarms::Alarms;
 use crate::auth::{PasswordHash, Rights, User, UserLimits};
-use crate::definitions::{Change, Definition, Definitions, Failure};
+use crate::definitions::{Change, Changes, Definition, Definitions, Failure, Undo};
 use crate::exchange::Address;
 use crate::queue::dead_letter::{self, Death};
 use crate::queue::{self, Journal, MessageLog, Queue, Reader, Totals};
@@ -129,6 +129,12 @@ impl Broker {
             broker.seed();
         }
         let broker = Arc::new(broker);
+        let weak = Arc::downgrade(&broker);
+        durability.definitions.set_undoing(Box::new(move |undo| {
+            if let Some(broker) = weak.upgrade() {
+                broker.undo(undo);
+            }
+        }));
         Reader::start(&durability.log, Arc::downgrade(&broker))?;
         broker.recover_messages(&durability.log, was_clean);
         broker.settle_definitions()?;
@@ -186,15 +192,33 @@ impl Broker {
         Some(Journal::new(log, definitions.next_queue()))
     }
 
-    /// Keeps a definition, if definitions are kept.
-    pub(crate) fn define(&self, definition: Definition) {
-        self.change_definitions(Change::Put(Box::new(definition)));
+    /// Keeps a definition in the place of another, if definitions are kept.
+    pub(crate) fn define(&self, before: Option<Definition>, after: Definition) {
+        if before.as_ref() == Some(&after) {
+            return;
+        }
+        let after = Box::new(after);
+        let undo = match before {
+            Some(before) => Undo::Restore(Box::new(before)),
+            None => Undo::Revoke(after.clone()),
+        };
+        self.change_definitions(Changes { changes: vec![Change::Put(after)], undo: vec![undo] });
     }
 
-    /// Hands a change of definitions over, if they are kept.
-    pub(crate) fn change_definitions(&self, change: Change) {
+    /// Keeps these definitions no more.
+    pub(crate) fn undefine(&self, gone: Vec<Definition>) {
+        if gone.is_empty() {
+            return;
+        }
+        let changes = gone.iter().map(|it| Change::Remove(it.key())).collect();
+        let undo = gone.into_iter().map(|it| Undo::Restore(Box::new(it))).collect();
+        self.change_definitions(Changes { changes, undo });
+    }
+
+    /// Hands changes of definitions over, if they are kept, to be durable together.
+    pub(crate) fn change_definitions(&self, mut changes: Changes) {
         if let Some(durability) = &self.durability {
-            durability.definitions.push(change);
+            durability.definitions.push_all(&mut changes);
         }
     }
 
@@ -202,7 +226,10 @@ impl Broker {
         let vhost = &self.settings.default_vhost;
         let description = "Default virtual host".to_owned();
         let metadata = VhostMetadata { description, ..VhostMetadata::default() };
-        self.add_vhost(vhost, metadata);
+        let node = self.operate_as_node();
+        if let Err(refusal) = node.set_vhost(vhost, metadata) {
+            tracing::error!(%vhost, %refusal, "the default vhost is not there");
+        }
         let Some(default) = &self.settings.default_user else { return };
         let user = User {
             name: default.name.clone(),
@@ -211,7 +238,6 @@ impl Broker {
             limits: UserLimits::default(),
         };
         let permission = default.permission.clone();
-        let node = self.operate_as_node();
         node.set_user(user);
         if let Err(refusal) = node.set_permission(&default.name, vhost, permission) {
             tracing::error!(user = %default.name, %refusal, "the default user has no permissions");

@@ -23,6 +23,7 @@ pub mod store;
 pub mod stream;
 mod timers;
 pub mod turn;
+mod undo;
 pub mod vhost;
 pub mod view;
 

@@ -86,7 +86,9 @@ impl Broker {
                 // A crash came between two changes, the first of which took away what it needs.
                 Err(error) if error.is_left_over() => {
                     tracing::warn!(%error, "forgotten, as what it belongs to is gone");
-                    self.change_definitions(Change::Remove(key));
+                    if let Some(durability) = &self.durability {
+                        durability.definitions.push(Change::Remove(key));
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -159,14 +161,13 @@ impl Broker {
         id
     }
 
-    /// Adds a vhost. What is durable in it is kept.
-    pub(crate) fn add_vhost(&self, name: &VhostName, metadata: VhostMetadata) {
-        let vhost = Vhost::new(name.clone(), metadata.clone());
+    /// A vhost. What is durable in it is kept.
+    pub(crate) fn new_vhost(&self, name: &VhostName, metadata: VhostMetadata) -> Arc<Vhost> {
+        let vhost = Vhost::new(name.clone(), metadata);
         if let Some(durability) = &self.durability {
-            durability.definitions.put(Definition::Vhost(name.clone(), metadata));
             vhost.keep(&durability.definitions);
         }
-        self.vhosts.write().insert(name.clone(), Arc::new(vhost));
+        Arc::new(vhost)
     }
 
     /// Gives the queues what the log holds for them, and has go from it what no queue claims.

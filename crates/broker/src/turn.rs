@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use model::Message;
 
+use crate::definitions::Ticket;
 use crate::queue::{Effect, Queue, Wanted};
 
 /// What a batch of work gathers on its way.
@@ -20,6 +21,8 @@ pub struct Turn {
     pub wakes: Wakes,
     /// What must be done once no queue is locked any more.
     pub(crate) follow_ups: Vec<FollowUp>,
+    /// What must be durable before the work is answered.
+    pub(crate) awaited: Option<Ticket>,
     /// Room for what a queue says to one command, kept for the next.
     pub(crate) effects: Vec<Effect>,
     /// Room for messages that go the same way, kept for the next.
@@ -33,9 +36,21 @@ impl Turn {
             now,
             wakes: Wakes::default(),
             follow_ups: Vec::new(),
+            awaited: None,
             effects: Vec::new(),
             batch: Vec::new(),
         }
+    }
+
+    /// Notes what must be durable before the work is answered.
+    pub(crate) fn awaits(&mut self, ticket: Option<Ticket>) {
+        self.awaited = self.awaited.max(ticket);
+    }
+
+    /// Whether something must be durable before the work is answered; see
+    /// [`crate::Broker::await_definitions`].
+    pub fn is_awaiting(&self) -> bool {
+        self.awaited.is_some()
     }
 }
 

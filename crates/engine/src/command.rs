@@ -212,6 +212,19 @@ pub struct Peer {
 }
 
 impl Command {
+    /// Whether it changes what a restart must find again, if that is durable.
+    pub(crate) fn is_defining(&self) -> bool {
+        matches!(
+            self,
+            Self::DeclareExchange(..)
+                | Self::DeleteExchange(..)
+                | Self::Bind(..)
+                | Self::Unbind(..)
+                | Self::DeclareQueue(..)
+                | Self::DeleteQueue(..)
+        )
+    }
+
     /// The channel it belongs to; the connection's for what concerns no single one.
     pub fn channel(&self) -> Channel {
         match self {

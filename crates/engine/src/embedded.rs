@@ -47,8 +47,9 @@ pub struct Link {
     ready: VecDeque<ConsumerId>,
     /// What is confirmed once the log is synced, the oldest first.
     awaited: VecDeque<Awaited>,
-    /// Something was declared, bound or deleted in this turn.
-    has_defined: bool,
+    /// Answers of this turn that are true once definitions are durable: where they stand among its
+    /// events.
+    defined: Vec<(usize, Channel)>,
     is_closed: bool,
 }
 
@@ -72,7 +73,7 @@ impl Link {
             drained: VecDeque::new(),
             ready: VecDeque::new(),
             awaited: VecDeque::new(),
-            has_defined: false,
+            defined: Vec::new(),
             is_closed: false,
         }
     }
@@ -104,9 +105,7 @@ impl Link {
         }
         self.publish(&mut turn, &mut run, events);
         self.broker.finish(&mut turn);
-        if std::mem::take(&mut self.has_defined) {
-            self.settle_definitions(events);
-        }
+        self.settle_definitions(&mut turn, events);
         self.channels.report(&self.connection);
         if has_published {
             self.look_at_alarms(events);
@@ -146,7 +145,11 @@ impl Link {
                 events.push(Event::Answered(channel, Reply::Done));
             }
             command => {
+                let is_defining = command.is_defining();
                 if let Some((channel, answer)) = self.ask(turn, command) {
+                    if is_defining && answer.is_ok() && turn.is_awaiting() {
+                        self.defined.push((events.len(), channel));
+                    }
                     self.answer(channel, answer, events);
                 }
             }
@@ -159,15 +162,6 @@ impl Link {
         if !self.channels.is_alive(channel) {
             return None;
         }
-        self.has_defined |= matches!(
-            command,
-            Command::DeclareExchange(..)
-                | Command::DeleteExchange(..)
-                | Command::Bind(..)
-                | Command::Unbind(..)
-                | Command::DeclareQueue(..)
-                | Command::DeleteQueue(..)
-        );
         let answer = match command {
             Command::DeclareExchange(_, spec, mode) => self.declare_exchange(turn, &spec, mode),
             Command::DeleteExchange(_, name, only_if) => self.delete_exchange(turn, &name, only_if),

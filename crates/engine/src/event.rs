@@ -49,6 +49,20 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The channel whose commands it speaks of.
+    pub(crate) fn channel(&self) -> Option<Channel> {
+        match self {
+            Self::Answered(channel, _)
+            | Self::Refused { channel, .. }
+            | Self::Confirmed(channel, _)
+            | Self::Rejected(channel, _)
+            | Self::Returned(channel, _) => Some(*channel),
+            _ => None,
+        }
+    }
+}
+
 /// What was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {

@@ -228,6 +228,9 @@ pub enum Refusal {
     /// Not implemented, with the whole text (AMQP 540).
     #[error("{0}")]
     NotImplemented(Box<str>),
+    /// The node cannot make it durable; it was not done. The cause is in the log.
+    #[error("the node cannot keep it, so it was not done")]
+    NotKept,
     /// Ours; the cause is in the log.
     #[error("internal error")]
     Internal,
@@ -274,7 +277,7 @@ impl Refusal {
             | Self::NodeConnectionLimit(..)
             | Self::NotAllowed(..) => RefusalKind::NotAllowed,
             Self::NotImplemented(..) => RefusalKind::NotImplemented,
-            Self::Internal => RefusalKind::Internal,
+            Self::NotKept | Self::Internal => RefusalKind::Internal,
         }
     }
 }

@@ -5,6 +5,7 @@ use model::{Binding, Destination, ExchangeKind, Refusal, Right};
 use super::Access;
 use crate::auth::{Grants, Place};
 use crate::turn::Turn;
+use crate::vhost::Changing;
 
 impl Access {
     /// Binds.
@@ -15,9 +16,12 @@ impl Access {
     ///   [`Refusal::DefaultExchange`], [`Refusal::TopicRefused`], [`Refusal::DestinationRefused`].
     /// - [`Refusal::NoSuchExchange`], [`Refusal::NoSuchQueue`], [`Refusal::InvalidBinding`],
     ///   [`Refusal::Locked`].
-    pub fn bind(&mut self, _turn: &mut Turn, binding: &Binding) -> Result<(), Refusal> {
+    pub fn bind(&mut self, turn: &mut Turn, binding: &Binding) -> Result<(), Refusal> {
         self.check_binding(binding)?;
-        self.vhost.change().bind(binding, self.link, self.vhost.name())
+        let mut topology = self.vhost.change();
+        let bound = topology.bind(binding, self.link, self.vhost.name());
+        self.await_binding(turn, topology, binding);
+        bound
     }
 
     /// Unbinds; what does not exist is as good as unbound.
@@ -25,9 +29,21 @@ impl Access {
     /// # Errors
     ///
     /// As [`Self::bind`], except for what is missing.
-    pub fn unbind(&mut self, _turn: &mut Turn, binding: &Binding) -> Result<(), Refusal> {
+    pub fn unbind(&mut self, turn: &mut Turn, binding: &Binding) -> Result<(), Refusal> {
         self.check_binding(binding)?;
-        self.vhost.change().unbind(binding, self.link)
+        let mut topology = self.vhost.change();
+        let unbound = topology.unbind(binding, self.link);
+        self.await_binding(turn, topology, binding);
+        unbound
+    }
+
+    /// Waits for what somebody else has just changed, too: what is said to be there already must be
+    /// there after a restart.
+    fn await_binding(&self, turn: &mut Turn, topology: Changing<'_>, binding: &Binding) {
+        let is_kept = topology.keeps(binding);
+        let changed = topology.done();
+        let earlier = || self.broker.unsettled().filter(|_| is_kept);
+        turn.awaits(changed.or_else(earlier));
     }
 
     /// Asks for the rights to bind, in RabbitMQ's order, the rules last.

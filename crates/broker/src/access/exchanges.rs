@@ -29,7 +29,7 @@ impl Access {
     /// - [`Refusal::NoSuchExchange`] passively.
     pub fn declare_exchange(
         &mut self,
-        _turn: &mut Turn,
+        turn: &mut Turn,
         spec: &ExchangeSpec,
         mode: DeclareMode,
     ) -> Result<(), Refusal> {
@@ -47,10 +47,13 @@ impl Access {
         grants.check_exchange(Right::Configure, &spec.name)?;
         if self.vhost.look().exchange(&spec.name).is_none() {
             self.check_new_exchange(&grants, spec)?;
-            if self.vhost.change().add_exchange(spec, kind) {
+            let mut topology = self.vhost.change();
+            if topology.add_exchange(spec, kind) {
+                turn.awaits(topology.done());
                 return Ok(());
             }
         }
+        turn.awaits(self.broker.unsettled().filter(|_| spec.is_durable));
         let topology = self.vhost.look();
         match topology.exchange(&spec.name) {
             Some(current) => self.check_equivalent(spec, current.spec()),
@@ -151,7 +154,7 @@ impl Access {
     /// without configure, [`Refusal::InUse`].
     pub fn delete_exchange(
         &mut self,
-        _turn: &mut Turn,
+        turn: &mut Turn,
         name: &ExchangeName,
         only_if: DeleteIf,
     ) -> Result<(), Refusal> {
@@ -163,7 +166,10 @@ impl Access {
             return Err(Refusal::SystemExchange(name.clone(), self.vhost.name().clone()));
         }
         grants.check_exchange(Right::Configure, name)?;
-        self.vhost.change().delete_exchange(name, only_if.is_unused, self.vhost.name())
+        let mut topology = self.vhost.change();
+        let deleted = topology.delete_exchange(name, only_if.is_unused, self.vhost.name());
+        turn.awaits(topology.done());
+        deleted
     }
 }
 

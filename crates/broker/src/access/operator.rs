@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::{DestinationRule, ExchangeName, Permission, Refusal, UserName, VhostName};
 
-use crate::auth::{PasswordHash, RuleSubject, Tag, TopicPermission, User, UserLimits};
+use crate::auth::{PasswordHash, RuleSubject, Tables, Tag, TopicPermission, User, UserLimits};
 use crate::broker::{Broker, Identity};
-use crate::definitions::{Change, Definition, Key};
+use crate::definitions::{Change, Changes, Definition, Undo};
 use crate::queue::DeleteIf;
 use crate::turn::Turn;
 use crate::vhost::{Vhost, VhostLimits, VhostMetadata};
@@ -46,12 +46,14 @@ impl Operator<'_> {
     /// Adds or replaces a user; whether they are new. The rights of one who was there stay.
     pub fn set_user(&self, user: User) -> bool {
         self.broker.rights.change(|tables| {
-            self.broker.define(Definition::User(user.clone()));
+            let before = tables.users.get(&user.name).map(|it| Definition::User(User::clone(it)));
+            self.broker.define(before, Definition::User(user.clone()));
             tables.users.insert(user.name.clone(), Arc::new(user)).is_none()
         })
     }
 
-    /// Hashes a password and adds or replaces a user with it; whether they are new.
+    /// Hashes a password and adds or replaces a user with it; whether they are new. Who has that
+    /// password already keeps its hash, so that a start with the same configuration writes nothing.
     ///
     /// # Errors
     ///
@@ -63,8 +65,13 @@ impl Operator<'_> {
         tags: Vec<Tag>,
         limits: UserLimits,
     ) -> Result<bool, Refusal> {
-        let password = Some(PasswordHash::new(password).ok_or(Refusal::Internal)?);
-        Ok(self.set_user(User { name, password, tags, limits }))
+        let known = self.broker.rights.read().users.get(&name).cloned();
+        let known = known.and_then(|user| user.password.clone());
+        let hash = match known.filter(|hash| hash.is_made_of(password)) {
+            Some(hash) => hash,
+            None => PasswordHash::new(password).ok_or(Refusal::Internal)?,
+        };
+        Ok(self.set_user(User { name, password: Some(hash), tags, limits }))
     }
 
     /// Sets a user's limits; whether there is such a user.
@@ -72,8 +79,9 @@ impl Operator<'_> {
         self.broker.rights.change(|tables| match tables.users.get_mut(name) {
             None => false,
             Some(user) => {
+                let before = Definition::User(User::clone(user));
                 Arc::make_mut(user).limits = limits;
-                self.broker.define(Definition::User(User::clone(user)));
+                self.broker.define(Some(before), Definition::User(User::clone(user)));
                 true
             }
         })
@@ -83,15 +91,10 @@ impl Operator<'_> {
     /// more; closing their connections is the caller's part.
     pub fn delete_user(&self, name: &UserName) -> bool {
         self.broker.rights.change(|tables| {
-            let mut keys = vec![Key::user(name)];
-            let permissions = tables.permissions().filter(|(_, user, _)| *user == name);
-            keys.extend(permissions.map(|(vhost, ..)| Key::permission(vhost, name)));
-            let topics = tables.topic_permissions().filter(|(_, user, ..)| *user == name);
-            let key = |(vhost, _, exchange, _)| Key::topic_permission(vhost, name, exchange);
-            keys.extend(topics.map(key));
-            for key in keys {
-                self.broker.change_definitions(Change::Remove(key));
-            }
+            let mut gone = rights(tables, |user, _| user == name);
+            // Undone the last first, so that a user is there before their rights.
+            gone.extend(tables.users.get(name).map(|it| Definition::User(User::clone(it))));
+            self.broker.undefine(gone);
             tables.delete_user(name)
         })
     }
@@ -103,14 +106,21 @@ impl Operator<'_> {
     ///
     /// None of the caller's making.
     pub fn set_vhost(&self, name: &VhostName, metadata: VhostMetadata) -> Result<bool, Refusal> {
-        let known = self.broker.vhosts.read().get(name).cloned();
-        let is_new = known.is_none();
-        match known {
-            None => self.broker.add_vhost(name, metadata),
-            Some(vhost) => self.describe(&vhost, |known| {
-                *known = VhostMetadata { limits: known.limits, ..metadata };
-            }),
-        }
+        let is_new = {
+            let mut vhosts = self.broker.vhosts.write();
+            match vhosts.get(name) {
+                None => {
+                    vhosts.insert(name.clone(), self.broker.new_vhost(name, metadata.clone()));
+                    self.broker.define(None, Definition::Vhost(name.clone(), metadata));
+                    true
+                }
+                Some(vhost) => {
+                    let limits = vhost.metadata().limits;
+                    self.describe(vhost, VhostMetadata { limits, ..metadata });
+                    false
+                }
+            }
+        };
         if let Some(user) = self.user.as_ref().filter(|_| is_new) {
             self.set_permission(user, name, Permission::everything())?;
         }
@@ -123,29 +133,41 @@ impl Operator<'_> {
     ///
     /// [`Refusal::NoSuchVhost`].
     pub fn set_vhost_limits(&self, name: &VhostName, limits: VhostLimits) -> Result<(), Refusal> {
-        let vhost = self.broker.vhost(name)?;
-        self.describe(&vhost, |known| known.limits = limits);
+        let vhosts = self.broker.vhosts.write();
+        let vhost = vhosts.get(name).ok_or_else(|| Refusal::NoSuchVhost(name.clone()))?;
+        self.describe(vhost, VhostMetadata { limits, ..vhost.metadata() });
         Ok(())
     }
 
-    fn describe(&self, vhost: &Vhost, change: impl FnOnce(&mut VhostMetadata)) {
-        vhost.describe(|known| {
-            change(known);
-            let definition = Definition::Vhost(vhost.name().clone(), known.clone());
-            self.broker.define(definition);
-        });
+    /// Describes a vhost while all of them are locked, so that changes come in order.
+    fn describe(&self, vhost: &Vhost, metadata: VhostMetadata) {
+        let name = vhost.name();
+        let before = Definition::Vhost(name.clone(), vhost.metadata());
+        vhost.describe(|known| *known = metadata.clone());
+        self.broker.define(Some(before), Definition::Vhost(name.clone(), metadata));
     }
 
     /// Deletes a vhost with everything in it, and all rights there; whether there was one. Closing
     /// the connections to it is the caller's part.
     pub fn delete_vhost(&self, turn: &mut Turn, name: &VhostName) -> bool {
-        let removed = self.broker.vhosts.write().remove(name);
-        let Some(vhost) = removed else { return false };
-        // What its connections still change must not outlive it, nor what deleting it changes
-        // touch another vhost by that name.
-        vhost.keep_no_more();
-        self.broker.change_definitions(Change::RemoveVhost(name.clone()));
-        self.broker.rights.change(|tables| tables.forget_vhost(name));
+        let Ok(vhost) = self.broker.vhost(name) else { return false };
+        // From here on nothing in it is kept, so nothing is left behind by who is still inside.
+        let mut undo = vhost.end();
+        self.broker.rights.change(|tables| {
+            self.broker.undefine(rights(tables, |_, vhost| vhost == name));
+            tables.forget_vhost(name);
+        });
+        {
+            let mut vhosts = self.broker.vhosts.write();
+            if !vhosts.get(name).is_some_and(|known| Arc::ptr_eq(known, &vhost)) {
+                return false;
+            }
+            vhosts.remove(name);
+            // Undone the last first, so that it is there before what is in it.
+            undo.push(Undo::Restore(Box::new(Definition::Vhost(name.clone(), vhost.metadata()))));
+            let changes = vec![Change::RemoveVhost(name.clone())];
+            self.broker.change_definitions(Changes { changes, undo });
+        }
         let queues: Vec<_> = vhost.look().queues().cloned().collect();
         for queue in queues {
             // Without conditions nothing can refuse.
@@ -175,9 +197,10 @@ impl Operator<'_> {
     ) -> Result<(), Refusal> {
         self.check(user, vhost)?;
         self.broker.rights.change(|tables| {
+            let of = |it| Definition::Permission(vhost.clone(), user.clone(), it);
+            let before = tables.permission(user, vhost).cloned().map(of);
             tables.set_permission(user, vhost, permission.clone())?;
-            let definition = Definition::Permission(vhost.clone(), user.clone(), permission);
-            self.broker.define(definition);
+            self.broker.define(before, of(permission));
             Ok(())
         })
     }
@@ -185,8 +208,9 @@ impl Operator<'_> {
     /// Takes a user's patterns in a vhost; whether they had any.
     pub fn clear_permission(&self, user: &UserName, vhost: &VhostName) -> bool {
         self.broker.rights.change(|tables| {
-            let key = Key::permission(vhost, user);
-            self.broker.change_definitions(Change::Remove(key));
+            let of = |it| Definition::Permission(vhost.clone(), user.clone(), it);
+            let gone = tables.permission(user, vhost).cloned().map(of);
+            self.broker.undefine(gone.into_iter().collect());
             tables.clear_permission(user, vhost)
         })
     }
@@ -205,10 +229,11 @@ impl Operator<'_> {
     ) -> Result<(), Refusal> {
         self.check(user, vhost)?;
         self.broker.rights.change(|tables| {
+            let of =
+                |it| Definition::TopicPermission(vhost.clone(), user.clone(), exchange.clone(), it);
+            let before = tables.topic_permission(user, vhost, &exchange).cloned().map(of);
             tables.set_topic_permission(user, vhost, exchange.clone(), permission.clone())?;
-            let (vhost, user) = (vhost.clone(), user.clone());
-            let definition = Definition::TopicPermission(vhost, user, exchange, permission);
-            self.broker.define(definition);
+            self.broker.define(before, of(permission));
             Ok(())
         })
     }
@@ -221,13 +246,12 @@ impl Operator<'_> {
         exchange: Option<&ExchangeName>,
     ) -> bool {
         self.broker.rights.change(|tables| {
-            let its = |row: &(&VhostName, &UserName, &ExchangeName, _)| {
-                row.0 == vhost && row.1 == user && exchange.is_none_or(|it| it == row.2)
-            };
-            for (vhost, user, exchange, _) in tables.topic_permissions().filter(its) {
-                let key = Key::topic_permission(vhost, user, exchange);
-                self.broker.change_definitions(Change::Remove(key));
-            }
+            let mut gone = rights(tables, |whose, there| whose == user && there == vhost);
+            gone.retain(|it| match it {
+                Definition::TopicPermission(_, _, on, _) => exchange.is_none_or(|it| it == on),
+                _ => false,
+            });
+            self.broker.undefine(gone);
             tables.clear_topic_permissions(user, vhost, exchange)
         })
     }
@@ -245,4 +269,18 @@ impl Operator<'_> {
             false => Err(Refusal::PreconditionFailed(format!("no user '{user}'").into())),
         }
     }
+}
+
+/// All patterns of the users and vhosts that are wanted.
+fn rights(tables: &Tables, is_wanted: impl Fn(&UserName, &VhostName) -> bool) -> Vec<Definition> {
+    let permissions = tables.permissions().filter(|(vhost, user, _)| is_wanted(user, vhost));
+    let topics = tables.topic_permissions().filter(|(vhost, user, ..)| is_wanted(user, vhost));
+    let permission = |(vhost, user, it): (&VhostName, &UserName, &Permission)| {
+        Definition::Permission(vhost.clone(), user.clone(), it.clone())
+    };
+    let topic =
+        |(vhost, user, on, it): (&VhostName, &UserName, &ExchangeName, &TopicPermission)| {
+            Definition::TopicPermission(vhost.clone(), user.clone(), on.clone(), it.clone())
+        };
+    permissions.map(permission).chain(topics.map(topic)).collect()
 }

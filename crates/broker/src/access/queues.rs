@@ -67,6 +67,7 @@ impl Access {
             if let Some(queue) = known {
                 queue.check_equivalent(Some(self.link), spec)?;
                 queue.touch(turn);
+                turn.awaits(self.broker.unsettled().filter(|_| queue.is_durable()));
                 break queue;
             }
             if let Some(queue) = self.create_queue(turn, &grants, name.clone(), spec)? {
@@ -119,7 +120,9 @@ impl Access {
             );
             return Err(Refusal::PreconditionFailed(text.into()));
         }
-        let is_added = self.vhost.change().add_queue(&queue);
+        let mut topology = self.vhost.change();
+        let is_added = topology.add_queue(&queue);
+        turn.awaits(topology.done());
         Ok(is_added.then_some(queue))
     }
 
@@ -161,8 +164,14 @@ impl Access {
             return Ok(0);
         };
         queue.check_access(Some(self.link))?;
+        if queue.is_durable() {
+            // Its messages would not come back.
+            self.broker.check_keeping()?;
+        }
         let messages = queue.delete(turn, only_if)?;
-        let is_forgotten = self.vhost.change().forget_queue(&queue);
+        let mut topology = self.vhost.change();
+        let is_forgotten = topology.forget_queue(&queue);
+        turn.awaits(topology.done());
         if is_forgotten {
             self.broker.count_deleted(&queue);
         }

@@ -14,7 +14,7 @@ mod wildcard;
 pub(crate) use grants::Grants;
 pub use password::{HashAlgorithm, HashError, PasswordHash};
 pub(crate) use place::Place;
-pub(crate) use rights::Rights;
 pub use rights::TopicPermission;
+pub(crate) use rights::{Rights, Tables};
 pub use rules::RuleSubject;
 pub use user::{Tag, User, UserLimits};

@@ -131,7 +131,7 @@ impl PasswordHash {
     /// Whether it was made of this password. An empty password is never right.
     ///
     /// Takes the same time wherever the first difference lies.
-    pub(super) fn is_made_of(&self, password: &[u8]) -> bool {
+    pub(crate) fn is_made_of(&self, password: &[u8]) -> bool {
         let Some((salt, wanted)) = self.salted.split_at_checked(SALT_BYTES) else { return false };
         let found = self.algorithm.digest(salt, password);
         let difference = found.iter().zip(wanted).fold(0, |all, (a, b)| all | (a ^ b));

@@ -228,6 +228,22 @@ impl Tables {
         };
     }
 
+    /// A user's patterns in a vhost.
+    pub(crate) fn permission(&self, user: &UserName, vhost: &VhostName) -> Option<&Permission> {
+        self.permissions.get(vhost)?.get(user).map(|patterns| &patterns.source)
+    }
+
+    /// A user's patterns for the keys of a topic exchange.
+    pub(crate) fn topic_permission(
+        &self,
+        user: &UserName,
+        vhost: &VhostName,
+        exchange: &ExchangeName,
+    ) -> Option<&TopicPermission> {
+        let of_user = self.topics.get(&(vhost.clone(), user.clone()))?;
+        of_user.get(exchange).map(|row| &row.source)
+    }
+
     /// Everybody's patterns, by vhost and user.
     pub(crate) fn permissions(&self) -> impl Iterator<Item = (&VhostName, &UserName, &Permission)> {
         self.permissions.iter().flat_map(|(vhost, of_vhost)| {

@@ -1,8 +1,12 @@
 //! Where definitions are kept: a redb file with two tables.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
-use redb::{Database as Redb, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError};
+use redb::{
+    Builder, Database as Redb, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+};
 
 use super::definition::Definition;
 use super::definitions::Change;
@@ -18,6 +22,11 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: (&str, u64) = ("format", 1);
 /// The lowest queue number that was never given.
 const NEXT_QUEUE: &str = "next-queue";
+/// Memory for pages of the file, in bytes: what is defined is in memory anyhow.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// 1 once the vhost and the user that a new node begins with are there.
+const HAS_BEGUN: &str = "has-begun";
 /// 1 if the node ended by itself.
 const WAS_CLEAN: &str = "was-clean";
 
@@ -45,27 +54,65 @@ pub(super) struct Database(Redb);
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     pub(super) definitions: Vec<Definition>,
-    /// The lowest queue number that was never given; `None` in a new file.
-    pub(super) next_queue: Option<u64>,
+    /// Whether no node has begun with it yet.
+    pub(super) is_new: bool,
+    /// The lowest queue number that was never given.
+    pub(super) next_queue: u64,
     pub(super) was_clean: bool,
 }
 
 impl Database {
-    /// Opens or creates it, and notes that the node runs.
-    pub(super) fn open(path: &Path) -> Result<(Self, Contents), OpenError> {
-        let name = || path.display().to_string();
-        let failed = |error: redb::Error| OpenError::Database(name(), Box::new(error));
-        let database = Self(Redb::create(path).map_err(|error| failed(error.into()))?);
+    /// Opens or creates it, and notes that the node runs, and that the next `block` numbers of
+    /// queues may be given.
+    pub(super) fn open(path: &Path, block: u64) -> Result<(Self, Contents), OpenError> {
+        let name = path.display().to_string();
+        if path.exists() {
+            return Self::begin(builder().create(path), name, block);
+        }
+        // A file that a crash left half created does not open, so it gets its name when it is whole.
+        let failed = |error: io::Error| {
+            OpenError::Database(name.clone(), Box::new(redb::StorageError::Io(error).into()))
+        };
+        let unborn = path.with_extension("new");
+        if unborn.exists() {
+            std::fs::remove_file(&unborn).map_err(failed)?;
+        }
+        let made = Self::begin(builder().create(&unborn), name.clone(), block)?;
+        std::fs::rename(&unborn, path).map_err(failed)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+        folder.sync_all().map_err(failed)?;
+        Ok(made)
+    }
+
+    /// The same on what behaves like a file.
+    #[cfg(test)]
+    pub(super) fn on(
+        backend: impl redb::StorageBackend,
+        block: u64,
+    ) -> Result<(Self, Contents), OpenError> {
+        Self::begin(builder().create_with_backend(backend), "definitions".to_owned(), block)
+    }
+
+    fn begin(
+        opened: Result<Redb, redb::DatabaseError>,
+        name: String,
+        block: u64,
+    ) -> Result<(Self, Contents), OpenError> {
+        let failed = |error: redb::Error| OpenError::Database(name.clone(), Box::new(error));
+        let database = Self(opened.map_err(|error| failed(error.into()))?);
         let (contents, format) = database.read().map_err(failed)?;
         if let Some(found) = format.filter(|found| *found != FORMAT.1) {
-            return Err(OpenError::Format(name(), found));
+            return Err(OpenError::Format(name, found));
         }
         let mut read = Contents { definitions: Vec::new(), ..contents.0 };
         for (key, value) in contents.1 {
-            let damaged = |Malformed(what): Malformed| OpenError::Damaged(name(), what.to_owned());
+            let damaged =
+                |Malformed(what): Malformed| OpenError::Damaged(name.clone(), what.to_owned());
             read.definitions.push(Definition::read(&key, &value).map_err(damaged)?);
         }
-        database.mark(false).map_err(failed)?;
+        let numbers = [(FORMAT.0, FORMAT.1), (WAS_CLEAN, 0), (NEXT_QUEUE, read.next_queue + block)];
+        database.note(&numbers).map_err(failed)?;
         Ok((database, read))
     }
 
@@ -75,11 +122,16 @@ impl Database {
         let transaction = self.0.begin_read()?;
         let meta = match transaction.open_table(META) {
             Ok(meta) => meta,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(((contents, raw), None)),
+            Err(TableError::TableDoesNotExist(_)) => {
+                // Number 0 is nobody's.
+                (contents.is_new, contents.next_queue) = (true, 1);
+                return Ok(((contents, raw), None));
+            }
             Err(error) => return Err(error.into()),
         };
         let number = |name: &str| meta.get(name).map(|found| found.map(|it| it.value()));
-        contents.next_queue = number(NEXT_QUEUE)?;
+        contents.is_new = number(HAS_BEGUN)? != Some(1);
+        contents.next_queue = number(NEXT_QUEUE)?.unwrap_or(1);
         contents.was_clean = number(WAS_CLEAN)? == Some(1);
         let format = number(FORMAT.0)?;
         for entry in transaction.open_table(DEFINITIONS)?.iter()? {
@@ -91,12 +143,17 @@ impl Database {
 
     /// Notes whether the node ended by itself.
     pub(super) fn mark(&self, is_clean: bool) -> Result<(), redb::Error> {
+        self.note(&[(WAS_CLEAN, u64::from(is_clean))])
+    }
+
+    fn note(&self, numbers: &[(&str, u64)]) -> Result<(), redb::Error> {
         let mut transaction = self.0.begin_write()?;
         transaction.set_quick_repair(true);
         {
             let mut meta = transaction.open_table(META)?;
-            meta.insert(FORMAT.0, FORMAT.1)?;
-            meta.insert(WAS_CLEAN, u64::from(is_clean))?;
+            for (name, number) in numbers {
+                meta.insert(*name, *number)?;
+            }
             transaction.open_table(DEFINITIONS)?;
         }
         transaction.commit()?;
@@ -124,8 +181,8 @@ impl Database {
                             remove_all(&mut definitions, &prefix)?;
                         }
                     }
-                    Change::RemoveAll(prefix) => remove_all(&mut definitions, &prefix.0)?,
                     Change::NextQueue(number) => drop(meta.insert(NEXT_QUEUE, *number)?),
+                    Change::Begun => drop(meta.insert(HAS_BEGUN, 1)?),
                 }
             }
         }
@@ -138,6 +195,12 @@ fn remove_all(definitions: &mut Table<'_, &[u8], &[u8]>, prefix: &[u8]) -> Resul
     let end = after(prefix);
     definitions.retain_in(prefix..end.as_slice(), |_, _| false)?;
     Ok(())
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
 }
 
 /// What stands behind all that begins like that.

@@ -76,32 +76,18 @@ impl Key {
         Self::new(EXCHANGE, &[vhost.as_str().as_bytes(), name.as_str().as_bytes()])
     }
 
+    #[cfg(test)]
     pub(crate) fn queue(vhost: &VhostName, name: &QueueName) -> Self {
         Self::new(QUEUE, &[vhost.as_str().as_bytes(), name.as_str().as_bytes()])
     }
 
-    pub(crate) fn binding(vhost: &VhostName, binding: &Binding) -> Self {
+    fn binding(vhost: &VhostName, binding: &Binding) -> Self {
         let Binding { source, destination, key, arguments } = binding;
         let mut table = Vec::new();
         put_table(&mut table, arguments);
-        let mut whole = Self::bindings(vhost, source, Some((destination, key)));
-        put_bytes(&mut whole.0, &table);
-        whole
-    }
-
-    /// How the keys of the bindings from an exchange begin; or of those that lead to one
-    /// destination by one key.
-    pub(crate) fn bindings(
-        vhost: &VhostName,
-        source: &ExchangeName,
-        to: Option<(&Destination, &RoutingKey)>,
-    ) -> Self {
-        let mut prefix = Self::new(BINDING, &[vhost.as_str(), source.as_str()].map(str::as_bytes));
-        if let Some((destination, key)) = to {
-            let (kind, name) = destination_names(destination);
-            [kind, name, key.as_bytes()].iter().for_each(|it| put_bytes(&mut prefix.0, it));
-        }
-        prefix
+        let (kind, name) = destination_names(destination);
+        let (vhost, source) = (vhost.as_str().as_bytes(), source.as_str().as_bytes());
+        Self::new(BINDING, &[vhost, source, kind, name, key.as_bytes(), &table])
     }
 
     pub(crate) fn parameter(vhost: &VhostName, component: &str, name: &str) -> Self {

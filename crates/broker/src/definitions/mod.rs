@@ -9,8 +9,13 @@
 //! ```
 //!
 //! A change is pushed while whatever it is about is locked for it, so changes come in order; pushing
-//! does not wait. One thread commits whatever came meanwhile in one transaction. Whoever answers for
-//! a change waits for that first.
+//! does not wait. What one step changes is pushed together, so that no crash leaves half of it. One
+//! thread commits whatever came meanwhile in one transaction. Whoever answers for a change waits for
+//! that first.
+//!
+//! Memory leads. If a commit fails, what it held and what was built upon it is undone in memory, the
+//! last first, before those who wait hear of it; from then on every change is undone so, until the
+//! node is restarted.
 
 mod database;
 mod definition;
@@ -18,9 +23,11 @@ mod definition;
 mod definitions;
 mod encode;
 #[cfg(test)]
+pub(crate) mod image;
+#[cfg(test)]
 mod tests;
 
 pub use database::OpenError;
 pub(crate) use definition::{Definition, Key};
-pub(crate) use definitions::{Change, Loaded, Ticket};
+pub(crate) use definitions::{Change, Changes, Loaded, Ticket, Undo};
 pub use definitions::{Definitions, Failure};

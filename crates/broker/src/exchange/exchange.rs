@@ -133,11 +133,18 @@ impl<T: Bindable> Exchange<T> {
         Unbound::Last
     }
 
-    /// Unbinds whatever leads to `destination` by `key`.
-    pub(crate) fn unbind_all(&mut self, destination: Destination, key: &RoutingKey) {
-        for bound in self.bindings.remove(&(destination, key.clone())).unwrap_or_default() {
+    /// Unbinds whatever leads to `destination` by `key`; gives the arguments of each binding.
+    pub(crate) fn unbind_all(
+        &mut self,
+        destination: Destination,
+        key: &RoutingKey,
+    ) -> SmallVec<[FieldTable; 1]> {
+        let same_key = self.bindings.remove(&(destination, key.clone())).unwrap_or_default();
+        let unbound = same_key.into_iter().map(|bound| {
             self.table.unbind(key, &bound.arguments, &bound.target);
-        }
+            bound.arguments
+        });
+        unbound.collect()
     }
 
     /// Binds a target that has no name, without arguments.

@@ -12,7 +12,7 @@ use super::*;
 use crate::access::Access;
 use crate::auth::{Tag, TopicPermission, UserLimits};
 use crate::broker::Login;
-use crate::definitions::{Definitions, Key};
+use crate::definitions::{Changes, Definitions, Key};
 use crate::queue::DeleteIf;
 use crate::sample;
 use crate::settings::Settings;
@@ -376,11 +376,12 @@ fn what_a_crash_left_of_a_deletion_is_forgotten() {
     guest.bind("e", Destination::Exchange(exchange("amq.fanout")), "k", &[]);
     let root = VhostName::root();
     for key in [Key::queue(&root, &queue("q")), Key::exchange(&root, &exchange("e"))] {
-        broker.change_definitions(Change::Remove(key));
+        let (changes, undo) = (vec![Change::Remove(key)], Vec::new());
+        broker.change_definitions(Changes { changes, undo });
     }
     let elsewhere = VhostName::parse("gone").unwrap();
     let spec = QueueSpec { name: Some(queue("late")), ..plain_queue() };
-    broker.define(Definition::Queue(elsewhere, spec, QueueId(5)));
+    broker.define(None, Definition::Queue(elsewhere, spec, QueueId(5)));
     broker.settle_definitions().unwrap();
     let crashed = data.crashed();
     assert_eq!(picture(&crashed.start()), before);

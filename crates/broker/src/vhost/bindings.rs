@@ -7,7 +7,6 @@ use model::{
     VhostName,
 };
 
-use super::keeper::Keeper;
 use super::topology::{Target, Topology};
 use crate::exchange::{Exchange, Unbound};
 
@@ -30,7 +29,6 @@ impl Topology {
             .ok_or_else(|| Refusal::NoSuchExchange(binding.source.clone(), vhost.clone()))?;
         let target = self.target(&binding.destination, vhost)?;
         source.check(&binding.key, &binding.arguments)?;
-        let keeper = self.keeper_of(binding).cloned();
         if let Target::Queue(queue) = &target {
             queue.check_access(Some(link))?;
         }
@@ -39,9 +37,7 @@ impl Topology {
             return Err(Refusal::NoSuchExchange(binding.source.clone(), vhost.clone()));
         };
         if source.bind(binding.destination.clone(), &binding.key, arguments.clone(), target) {
-            if let Some(keeper) = keeper {
-                keeper.put_binding(Binding { arguments, ..binding.clone() });
-            }
+            self.keep_binding(binding, arguments);
             let incoming = self.incoming.entry(binding.destination.clone()).or_default();
             incoming.insert((binding.source.clone(), binding.key.clone()));
         }
@@ -73,30 +69,18 @@ impl Topology {
         {
             queue.check_access(Some(link))?;
         }
-        let keeper = self.keeper_of(binding).cloned();
         let Some(source) = self.exchanges.get_mut(&binding.source) else { return Ok(()) };
         let destination = &binding.destination;
         let arguments = sorted(&binding.arguments);
         let unbound = source.unbind(destination.clone(), &binding.key, &arguments);
-        if let Some(keeper) = keeper.filter(|_| unbound != Unbound::Nothing) {
-            keeper.remove_binding(&Binding { arguments, ..binding.clone() });
+        if unbound != Unbound::Nothing {
+            self.keep_no_binding(&binding.source, (destination, &binding.key), arguments);
         }
         if unbound == Unbound::Last {
             self.forget_incoming(destination, &binding.source, &binding.key);
             self.remove_if_unused(&binding.source);
         }
         Ok(())
-    }
-
-    /// Who is told of a binding: one that survives a restart, because both its ends do.
-    fn keeper_of(&self, binding: &Binding) -> Option<&Keeper> {
-        let keeper = self.keeper.as_ref()?;
-        let is_kept = |name| self.exchanges.get(name).is_some_and(|it| it.spec().is_durable);
-        let is_end_kept = match &binding.destination {
-            Destination::Queue(name) => self.queue(name.as_str())?.journal().is_some(),
-            Destination::Exchange(name) => is_kept(name),
-        };
-        (is_end_kept && is_kept(&binding.source)).then_some(keeper)
     }
 
     /// Takes away an auto-delete exchange that has just lost its last binding.
@@ -124,23 +108,17 @@ impl Topology {
         }
     }
 
-    /// Unbinds whatever leads to `destination`, which may be one that survives a restart; gives back
-    /// the exchanges that must go for it.
-    pub(super) fn unbind_destination(
-        &mut self,
-        destination: Destination,
-        is_kept: bool,
-    ) -> Vec<ExchangeName> {
+    /// Unbinds whatever leads to `destination`, which is still known; gives back the exchanges that
+    /// must go for it.
+    pub(super) fn unbind_destination(&mut self, destination: Destination) -> Vec<ExchangeName> {
         let mut unused = Vec::new();
         for (source, key) in self.incoming.remove(&destination).unwrap_or_default() {
-            if let Some(exchange) = self.exchanges.get_mut(&source) {
-                if let Some(keeper) = self.keeper.as_ref().filter(|_| is_kept) {
-                    keeper.remove_bindings(&source, &destination, &key);
-                }
-                exchange.unbind_all(destination.clone(), &key);
-                if self.is_to_go(&source) {
-                    unused.push(source);
-                }
+            let Some(exchange) = self.exchanges.get_mut(&source) else { continue };
+            for arguments in exchange.unbind_all(destination.clone(), &key) {
+                self.keep_no_binding(&source, (&destination, &key), arguments);
+            }
+            if self.is_to_go(&source) {
+                unused.push(source);
             }
         }
         unused

@@ -13,6 +13,7 @@ mod topology;
 #[expect(clippy::module_inception, reason = "the room is named after its main noun")]
 mod vhost;
 
+pub(crate) use keeper::Changing;
 pub(crate) use routing::Targets;
 pub(crate) use topology::{Target, Topology};
 pub(crate) use vhost::Vhost;

@@ -116,7 +116,7 @@ impl Topology {
             return false;
         }
         self.exchanges.insert(spec.name.clone(), Exchange::new(spec.clone(), kind));
-        if let Some(keeper) = self.keeper.as_ref().filter(|_| spec.is_durable) {
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| spec.is_durable) {
             keeper.put_exchange(spec);
         }
         true
@@ -153,7 +153,7 @@ impl Topology {
             }
             self.forget_queue(&known);
         }
-        if let Some(keeper) = &self.keeper {
+        if let Some(keeper) = &mut self.keeper {
             keeper.put_queue(queue);
         }
         self.queues.insert(queue.name().clone(), Arc::clone(queue));
@@ -169,7 +169,11 @@ impl Topology {
         if !is_its {
             return false;
         }
+        let unused = self.unbind_destination(Destination::Queue(queue.name().clone()));
         self.queues.remove(queue.name());
+        if let Some(keeper) = &mut self.keeper {
+            keeper.remove_queue(queue);
+        }
         if let Some(owner) = queue.owner()
             && let Some(queues) = self.owned.get_mut(&owner)
         {
@@ -178,11 +182,6 @@ impl Topology {
                 self.owned.remove(&owner);
             }
         }
-        let is_kept = queue.journal().is_some();
-        if let Some(keeper) = self.keeper.as_ref().filter(|_| is_kept) {
-            keeper.remove_queue(queue.name());
-        }
-        let unused = self.unbind_destination(Destination::Queue(queue.name().clone()), is_kept);
         self.remove_exchanges(unused);
         true
     }
@@ -195,16 +194,20 @@ impl Topology {
     /// Removes exchanges with their bindings in both directions, and what this leaves unused.
     pub(super) fn remove_exchanges(&mut self, mut names: Vec<ExchangeName>) {
         while let Some(name) = names.pop() {
+            let Some(exchange) = self.exchanges.get(&name) else { continue };
+            let bound = exchange.bindings();
+            let bound: Vec<_> =
+                bound.map(|(to, key, it)| (to.clone(), key.clone(), it.clone())).collect();
+            for (destination, key, arguments) in bound {
+                self.forget_incoming(&destination, &name, &key);
+                self.keep_no_binding(&name, (&destination, &key), arguments);
+            }
+            names.extend(self.unbind_destination(Destination::Exchange(name.clone())));
             let Some(exchange) = self.exchanges.remove(&name) else { continue };
-            for (destination, key, _) in exchange.bindings() {
-                self.forget_incoming(destination, &name, key);
+            if let Some(keeper) = self.keeper.as_mut().filter(|_| exchange.spec().is_durable) {
+                keeper.remove_exchange(exchange.spec());
             }
             self.streams.forget_exchange(&name);
-            let is_kept = exchange.spec().is_durable;
-            if let Some(keeper) = self.keeper.as_ref().filter(|_| is_kept) {
-                keeper.remove_exchange(&name);
-            }
-            names.extend(self.unbind_destination(Destination::Exchange(name), is_kept));
         }
     }
 }

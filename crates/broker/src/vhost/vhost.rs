@@ -4,9 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use model::{ExchangeName, LinkId, Refusal, RoutingKey, VhostName};
-use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-use super::keeper::Keeper;
+use super::keeper::{Changing, Keeper};
 use super::topology::Topology;
 use crate::definitions::Definitions;
 use crate::queue::{DeleteIf, Queue};
@@ -53,11 +53,6 @@ impl Vhost {
         self.change().keeper = Some(Keeper::new(definitions, &self.name));
     }
 
-    /// Tells the definitions no more.
-    pub(crate) fn keep_no_more(&self) {
-        self.change().keeper = None;
-    }
-
     /// Its name.
     pub(crate) fn name(&self) -> &VhostName {
         &self.name
@@ -69,8 +64,8 @@ impl Vhost {
     }
 
     /// Changes what exists. Nothing else may be locked while the guard lives.
-    pub(crate) fn change(&self) -> RwLockWriteGuard<'_, Topology> {
-        self.topology.write()
+    pub(crate) fn change(&self) -> Changing<'_> {
+        Changing::new(self.topology.write())
     }
 
     /// What operators say about it.
