@@ -9,6 +9,7 @@ pub mod alarms;
 pub mod auth;
 pub mod broker;
 pub mod definitions;
+mod durability;
 mod exchange;
 pub mod inbox;
 pub mod listing;
@@ -29,7 +30,8 @@ pub mod view;
 
 pub use access::{Access, Declared, Follow, Operator, Routed};
 pub use alarms::Alarms;
-pub use broker::{Broker, Durability, Identity, Login};
+pub use broker::{Broker, Identity, Login};
+pub use durability::Durability;
 pub use queue::{DeleteIf, MessageLog};
 pub use restore::{CloseError, RestoreError};
 pub use settings::{DefaultUser, Settings};

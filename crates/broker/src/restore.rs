@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use model::{ExchangeKind, QueueSpec, Refusal, RefusalKind, VhostName};
 
-use crate::broker::{Broker, Durability, OPERATOR_LINK};
+use crate::broker::{Broker, OPERATOR_LINK};
 use crate::definitions::{Change, Definition, Failure, Loaded};
+use crate::durability::Durability;
 use crate::queue::{Journal, MessageLog, Queue};
 use crate::store::{Batch, QueueId};
 use crate::turn::Turn;

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use model::{ExchangeKind, QueueName, QueueSpec, Refusal, VhostName};
 
-use crate::broker::{Broker, Durability, OPERATOR_LINK};
+use crate::broker::{Broker, OPERATOR_LINK};
 use crate::definitions::{Definition, Ticket, Undo};
+use crate::durability::Durability;
 use crate::queue::{DeleteIf, Journal, Queue};
 use crate::turn::Turn;
 
 impl Broker {
-    /// Waits until everything that a turn defined, or found defined, is durable. Waits for the disk,
-    /// or not at all: see [`Turn::is_awaiting`].
+    /// Waits until everything that a turn defined, or found defined, is durable. Waits for the
+    /// disk, or not at all: see [`Turn::is_awaiting`].
     ///
     /// # Errors
     ///

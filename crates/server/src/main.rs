@@ -5,7 +5,7 @@ mod arguments;
 mod banner;
 mod config;
 mod connection;
-mod data;
+mod directory;
 mod doctor;
 mod listener;
 mod logging;

@@ -17,7 +17,7 @@ use crate::accept::{Protocol, Serving, accept};
 use crate::arguments::Serve;
 use crate::banner::Banner;
 use crate::config::{ConvertError, Listeners, Settings};
-use crate::data::{Data, DataError};
+use crate::directory::{Directory, DirectoryError};
 use crate::listener::{ListenError, listen, shortened_backlog};
 use crate::tls::{Acceptor, Wanted};
 use crate::watch::{self, System, Watermarks};
@@ -42,7 +42,7 @@ pub(crate) enum StartError {
     Convert(#[from] ConvertError),
     /// The data directory cannot be used.
     #[error(transparent)]
-    Data(#[from] DataError),
+    Directory(#[from] DirectoryError),
     /// What was kept cannot be taken up.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -90,7 +90,7 @@ pub(crate) async fn run(
     let core = settings.broker()?;
     let bound = bind_all(&settings)?;
     let limits = watermarks(&settings)?;
-    let data = Data::open(&serve.data_dir, limits.paging_bytes())?;
+    let data = Directory::open(&serve.data_dir, limits.paging_bytes())?;
     let broker = Broker::open(core, data.durability.clone())?;
     settings.seed(&broker)?;
     broker.begin().map_err(RestoreError::from)?;
@@ -135,11 +135,16 @@ pub(crate) async fn run(
         tracing::warn!(connections = left, "not all connections ended in time");
     }
     keepers.iter().for_each(JoinHandle::abort);
+    close(&broker);
+    Ok(())
+}
+
+/// The last thing that a node does.
+fn close(broker: &Broker) {
     if let Err(error) = broker.close() {
         tracing::error!(%error, "not everything could be kept");
     }
     tracing::info!("down");
-    Ok(())
 }
 
 /// What the node may use of the machine.

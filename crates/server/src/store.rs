@@ -16,7 +16,7 @@ use broker::store::disk::Folder;
 use broker::store::{self, Checkup, DirectoryLock, LockError, Progress, Repaired, Settings};
 use clap::{Args, Subcommand};
 
-use crate::data::MESSAGES;
+use crate::directory::MESSAGES;
 
 /// How many lost messages are listed one by one.
 const LOST_LISTED: usize = 20;

@@ -69,7 +69,7 @@ impl Database {
         if path.exists() {
             return Self::begin(builder().create(path), name, block);
         }
-        // A file that a crash left half created does not open, so it gets its name when it is whole.
+        // A file that a crash left half created does not open: it gets its name when it is whole.
         let failed = |error: io::Error| {
             OpenError::Database(name.clone(), Box::new(redb::StorageError::Io(error).into()))
         };

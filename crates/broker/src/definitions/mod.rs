@@ -8,14 +8,14 @@
 //! definitions changes on their way there, in the order in which memory changed
 //! ```
 //!
-//! A change is pushed while whatever it is about is locked for it, so changes come in order; pushing
-//! does not wait. What one step changes is pushed together, so that no crash leaves half of it. One
-//! thread commits whatever came meanwhile in one transaction. Whoever answers for a change waits for
-//! that first.
+//! A change is pushed while whatever it is about is locked for it, so changes come in order;
+//! pushing does not wait. What one step changes is pushed together, so that no crash leaves half of
+//! it. One thread commits whatever came meanwhile in one transaction. Whoever answers for a change
+//! waits for that first.
 //!
-//! Memory leads. If a commit fails, what it held and what was built upon it is undone in memory, the
-//! last first, before those who wait hear of it; from then on every change is undone so, until the
-//! node is restarted.
+//! Memory leads. If a commit fails, what it held and what was built upon it is undone in memory,
+//! the last first, before those who wait hear of it; from then on every change is undone so, until
+//! the node is restarted.
 
 mod database;
 mod definition;

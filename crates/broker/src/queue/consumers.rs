@@ -10,8 +10,8 @@ use super::view::ConsumerView;
 use crate::inbox::Inbox;
 
 /// How many deliveries a consumer without another limit may have that are not yet written to its
-/// socket, or, if it acknowledges, not yet heard by its session. Beyond that they stay in the queue,
-/// where others can have them, limits count them, and they need not be in memory.
+/// socket, or, if it acknowledges, not yet heard by its session. Beyond that they stay in the
+/// queue, where others can have them, limits count them, and they need not be in memory.
 pub const AUTOMATIC_CREDIT_MESSAGES: u32 = 1024;
 
 /// A consumer as its link asks for it.

@@ -19,11 +19,9 @@ use super::consumers::ConsumerSpec;
 use super::effect::Effect;
 use super::journal::Journal;
 use super::limits::{Limits, QueueKind};
-use super::read_back::ReadBack;
 use super::state::QueueState;
 use super::view::{ConsumerView, Counts};
 use crate::inbox::{Inbound, QueueDelivery};
-use crate::store::SequenceRange;
 use crate::turn::{FollowUp, Turn};
 
 /// A queue.
@@ -296,28 +294,6 @@ impl Queue {
         self.apply(turn, Command::Tick);
     }
 
-    /// Takes what was read from the log for it.
-    pub(super) fn read_back(self: &Arc<Self>, turn: &mut Turn, read: ReadBack) {
-        self.apply(turn, Command::ReadBack(read));
-    }
-
-    /// Reads the next messages at once, if they are in the log only: who gets shall not hear that
-    /// there is none.
-    fn read_to_get(self: &Arc<Self>, turn: &mut Turn, state: &mut MutexGuard<'_, QueueState>) {
-        let (Some(wanted), Some(journal)) = (state.wanted_to_get(), &self.journal) else { return };
-        match journal.read(wanted) {
-            Ok(read) => drop(self.apply_locked(turn, state, Command::ReadBack(read))),
-            Err(error) => tracing::error!(%error, queue = %self.name, "cannot read messages back"),
-        }
-    }
-
-    /// Has messages go from the log that were published elsewhere in their stead.
-    pub(crate) fn settle_logged(&self, sequences: &[SequenceRange]) {
-        if let Some(journal) = &self.journal {
-            journal.settle(sequences);
-        }
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock()
     }
@@ -329,11 +305,11 @@ impl Queue {
         }
     }
 
-    fn apply(self: &Arc<Self>, turn: &mut Turn, command: Command<'_>) -> Answer {
+    pub(super) fn apply(self: &Arc<Self>, turn: &mut Turn, command: Command<'_>) -> Answer {
         self.apply_locked(turn, &mut self.state.lock(), command)
     }
 
-    fn apply_locked(
+    pub(super) fn apply_locked(
         self: &Arc<Self>,
         turn: &mut Turn,
         state: &mut MutexGuard<'_, QueueState>,

@@ -60,8 +60,9 @@ pub(super) struct Clock {
 }
 
 impl MessageLog {
-    /// The log on a store, of the queues in `definitions`. `codec` reads the properties of the messages that come back;
-    /// `share_bytes` is what the messages of all durable queues may take in memory together.
+    /// The log on a store, of the queues in `definitions`. `codec` reads the properties of the
+    /// messages that come back; `share_bytes` is what the messages of all durable queues may take
+    /// in memory together.
     pub fn new(
         store: Arc<Store>,
         definitions: Option<Arc<Definitions>>,

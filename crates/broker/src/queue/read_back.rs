@@ -4,13 +4,15 @@ use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use model::Message;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::command::Command;
 use super::handle::Queue;
 use super::journal::{Journal, MessageLog};
+use super::state::QueueState;
 use super::stored;
 use crate::broker::Broker;
-use crate::store::{Batch, DiskError, Failure, Head, Ticket, Waiter};
+use crate::store::{Batch, DiskError, Failure, Head, SequenceRange, Ticket, Waiter};
 use crate::turn::Turn;
 
 /// A message that was read from the log.
@@ -95,6 +97,34 @@ fn read_for(queue: &Arc<Queue>, wanted: Wanted, broker: &Broker) {
 }
 
 impl Queue {
+    /// Takes what was read from the log for it.
+    pub(super) fn read_back(self: &Arc<Self>, turn: &mut Turn, read: ReadBack) {
+        self.apply(turn, Command::ReadBack(read));
+    }
+
+    /// Reads the next messages at once, if they are in the log only: who gets shall not hear that
+    /// there is none.
+    pub(super) fn read_to_get(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        state: &mut MutexGuard<'_, QueueState>,
+    ) {
+        let (Some(wanted), Some(journal)) = (state.wanted_to_get(), self.journal()) else { return };
+        match journal.read(wanted) {
+            Ok(read) => drop(self.apply_locked(turn, state, Command::ReadBack(read))),
+            Err(error) => {
+                tracing::error!(%error, queue = %self.name(), "cannot read messages back")
+            }
+        }
+    }
+
+    /// Has messages go from the log that were published elsewhere in their stead.
+    pub(crate) fn settle_logged(&self, sequences: &[SequenceRange]) {
+        if let Some(journal) = self.journal() {
+            journal.settle(sequences);
+        }
+    }
+
     /// Has the reader bring what it wants; without a reader, brings it at once.
     pub(crate) fn ask_reader(self: &Arc<Self>, turn: &mut Turn, wanted: Wanted) {
         let Some(journal) = self.journal() else { return };

@@ -21,12 +21,12 @@ use crate::store::{self, Store};
 use crate::vhost::VhostLimits;
 
 /// A node's data directory: definitions in a file, messages on a disk in memory.
-struct Data {
+struct Kept {
     definitions: PathBuf,
     disk: FakeDisk,
 }
 
-impl Data {
+impl Kept {
     fn new() -> Self {
         Self { definitions: free_path(), disk: FakeDisk::default() }
     }
@@ -59,7 +59,7 @@ impl Data {
     }
 }
 
-impl Drop for Data {
+impl Drop for Kept {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.definitions);
     }
@@ -202,7 +202,7 @@ fn picture(broker: &Broker) -> Vec<String> {
 
 #[test]
 fn a_broker_comes_back_as_it_was() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     let node = broker.operate_as_node();
     let other = VhostName::parse("other/one").unwrap();
@@ -257,7 +257,7 @@ fn a_broker_comes_back_as_it_was() {
 
 #[test]
 fn what_is_not_durable_does_not_come_back() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     let before = picture(&broker);
     let mut guest = log_in(&broker, "/", 1);
@@ -277,7 +277,7 @@ fn what_is_not_durable_does_not_come_back() {
 
 #[test]
 fn what_was_deleted_stays_deleted() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     let node = broker.operate_as_node();
     let other = VhostName::parse("other").unwrap();
@@ -328,7 +328,7 @@ fn plain_queue() -> QueueSpec {
 /// the first: `guest` came back with the password that everybody knows, and exchanges were gone.
 #[test]
 fn nothing_is_given_again_at_the_second_start() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     assert!(broker.is_new());
     log_in(&broker, "/", 1).exchange("e", "topic", "d");
@@ -344,7 +344,7 @@ fn nothing_is_given_again_at_the_second_start() {
 
 #[test]
 fn a_first_start_that_crashes_is_begun_anew() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.open().unwrap();
     // Each seeding salts the password anew.
     let seeded = |broker: &Broker| {
@@ -364,7 +364,7 @@ fn a_first_start_that_crashes_is_begun_anew() {
 /// node did not start any more.
 #[test]
 fn what_a_crash_left_of_a_deletion_is_forgotten() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     let before = picture(&broker);
     let mut guest = log_in(&broker, "/", 1);
@@ -391,10 +391,11 @@ fn what_a_crash_left_of_a_deletion_is_forgotten() {
 
 #[test]
 fn a_queue_declared_anew_has_nothing_of_the_old_one_wherever_a_crash_came() {
-    let data = Data::new();
+    let data = Kept::new();
     let broker = data.start();
     let mut guest = log_in(&broker, "/", 1);
-    let steps: [(&str, fn(&mut Guest<'_>)); 7] = [
+    type Step = (&'static str, fn(&mut Guest<'_>));
+    let steps: [Step; 7] = [
         ("declare", |guest| guest.queue("q", "d", &[])),
         ("publish", |guest| guest.publish("q", "old 1")),
         ("publish", |guest| guest.publish("q", "old 2")),

@@ -10,9 +10,10 @@ use model::{
 
 use crate::access::Access;
 use crate::auth::{Tag, TopicPermission, UserLimits};
-use crate::broker::{Broker, Durability, Login};
+use crate::broker::{Broker, Login};
 use crate::definitions::image::Image;
 use crate::definitions::{Definition, Definitions, Key};
+use crate::durability::Durability;
 use crate::queue::{DeleteIf, MessageLog};
 use crate::sample;
 use crate::settings::Settings;
@@ -153,8 +154,8 @@ fn topic_permission() -> TopicPermission {
     TopicPermission { write: "^a".to_owned(), read: ".*".to_owned() }
 }
 
-const TOPOLOGY: &str = "exchange x; exchange y auto; queue q; queue r auto; bind x q a; bind x q b; \
-                        bind y q c; bind y r d; chain x y e";
+const TOPOLOGY: &str = "exchange x; exchange y auto; queue q; queue r auto; bind x q a; \
+                        bind x q b; bind y q c; bind y r d; chain x y e";
 
 /// Users and vhosts beside the topology.
 fn people(node: &Node) {

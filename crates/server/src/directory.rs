@@ -7,7 +7,7 @@
 //! ```
 
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use broker::store::disk::Folder;
@@ -21,7 +21,7 @@ const DEFINITIONS: &str = "definitions.redb";
 
 /// What a node keeps.
 #[derive(Debug)]
-pub(crate) struct Data {
+pub(crate) struct Directory {
     pub(crate) durability: Durability,
     /// Given back last.
     _lock: DirectoryLock,
@@ -29,20 +29,22 @@ pub(crate) struct Data {
 
 /// Why the data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DataError {
+pub(crate) enum DirectoryError {
     /// It cannot be made or written to.
-    #[error("cannot use the data directory '{}': {source}; choose another with --data-dir", directory.display())]
-    Directory {
+    #[error(
+        "cannot use the data directory '{directory}': {source}; choose another with --data-dir"
+    )]
+    Unusable {
         /// Which.
-        directory: PathBuf,
+        directory: String,
         /// What the operating system says.
         source: std::io::Error,
     },
     /// It cannot be had alone.
-    #[error("'{}': {source}; stop that node, or choose another directory with --data-dir", directory.display())]
+    #[error("'{directory}': {source}; stop that node, or choose another with --data-dir")]
     Lock {
         /// Which.
-        directory: PathBuf,
+        directory: String,
         /// Why not.
         source: LockError,
     },
@@ -50,34 +52,37 @@ pub(crate) enum DataError {
     #[error(transparent)]
     Definitions(#[from] definitions::OpenError),
     /// The messages cannot be had.
-    #[error("in '{}': {source}", directory.display())]
+    #[error("in '{directory}': {source}")]
     Messages {
         /// The folder of the log.
-        directory: PathBuf,
+        directory: String,
         /// Why not.
         source: store::OpenError,
     },
 }
 
-impl Data {
+impl Directory {
     /// Opens what is there, or makes it. `share_bytes` is what durable queues may take in memory.
     ///
     /// # Errors
     ///
-    /// [`DataError`], which says what to do.
-    pub(crate) fn open(directory: &Path, share_bytes: u64) -> Result<Self, DataError> {
-        let failed = |source| DataError::Directory { directory: directory.to_owned(), source };
+    /// [`DirectoryError`], which says what to do.
+    pub(crate) fn open(directory: &Path, share_bytes: u64) -> Result<Self, DirectoryError> {
+        let name = || directory.display().to_string();
+        let failed = |source| DirectoryError::Unusable { directory: name(), source };
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(directory).map_err(failed)?;
         let lock = DirectoryLock::take(directory).map_err(|source| match source {
             LockError::Disk(source) => failed(source),
-            held => DataError::Lock { directory: directory.to_owned(), source: held },
+            held => DirectoryError::Lock { directory: name(), source: held },
         })?;
         let definitions = definitions::Definitions::open(&directory.join(DEFINITIONS))?;
         let messages = directory.join(MESSAGES);
         let folder = Folder::open(&messages).map_err(failed)?;
-        let (store, report) = Store::open(Arc::new(folder), store::Settings::default())
-            .map_err(|source| DataError::Messages { directory: messages, source })?;
+        let (store, report) =
+            Store::open(Arc::new(folder), store::Settings::default()).map_err(|source| {
+                DirectoryError::Messages { directory: messages.display().to_string(), source }
+            })?;
         if let Some(Cut { file, offset, bytes, what }) = report.cut {
             tracing::warn!(
                 file,
