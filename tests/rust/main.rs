@@ -12,6 +12,7 @@ mod amqp_bytes;
 mod broker;
 mod client_amqp;
 mod client_stomp;
+mod crash;
 mod doctor;
 mod fan_out;
 mod http;

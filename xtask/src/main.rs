@@ -38,6 +38,7 @@ cargo xtask <task>
   bench [args]     measure, beside a floor, NATS, RabbitMQ and Mosquitto (--help says how)
   crash --minutes <n>
                    random histories of the store, crashed everywhere, for so long
+  crash --real <n> the program, killed so often in a row, on one data directory
   fuzz [seconds]   each fuzz target for so long, 60 by default (fuzz/README.md)
 ";
 
@@ -67,6 +68,7 @@ fn perform(arguments: &[String]) -> Outcome {
         ["counts", "--write"] => counts::counts(Bounds::Write),
         ["bench", rest @ ..] => bench::bench(rest),
         ["crash", "--minutes", minutes] => crash::crash(minutes),
+        ["crash", "--real", rounds] => crash::crash_real(rounds),
         ["fuzz"] => fuzz::fuzz("60"),
         ["fuzz", seconds] => fuzz::fuzz(seconds),
         [] | ["help" | "--help" | "-h", ..] => {

@@ -62,12 +62,17 @@ pub(crate) enum DirectoryError {
 }
 
 impl Directory {
-    /// Opens what is there, or makes it. `share_bytes` is what durable queues may take in memory.
+    /// Opens what is there, or makes it. `share_bytes` is what durable queues may take in memory,
+    /// `settings` are the log's.
     ///
     /// # Errors
     ///
     /// [`DirectoryError`], which says what to do.
-    pub(crate) fn open(directory: &Path, share_bytes: u64) -> Result<Self, DirectoryError> {
+    pub(crate) fn open(
+        directory: &Path,
+        share_bytes: u64,
+        settings: store::Settings,
+    ) -> Result<Self, DirectoryError> {
         let name = || directory.display().to_string();
         let failed = |source| DirectoryError::Unusable { directory: name(), source };
         let mut builder = std::fs::DirBuilder::new();
@@ -79,10 +84,9 @@ impl Directory {
         let definitions = definitions::Definitions::open(&directory.join(DEFINITIONS))?;
         let messages = directory.join(MESSAGES);
         let folder = Folder::open(&messages).map_err(failed)?;
-        let (store, report) =
-            Store::open(Arc::new(folder), store::Settings::default()).map_err(|source| {
-                DirectoryError::Messages { directory: messages.display().to_string(), source }
-            })?;
+        let (store, report) = Store::open(Arc::new(folder), settings).map_err(|source| {
+            DirectoryError::Messages { directory: messages.display().to_string(), source }
+        })?;
         if let Some(Cut { file, offset, bytes, what }) = report.cut {
             tracing::warn!(
                 file,

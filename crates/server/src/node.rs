@@ -90,7 +90,7 @@ pub(crate) async fn run(
     let core = settings.broker()?;
     let bound = bind_all(&settings)?;
     let limits = watermarks(&settings)?;
-    let data = Directory::open(&serve.data_dir, limits.paging_bytes())?;
+    let data = Directory::open(&serve.data_dir, limits.paging_bytes(), settings.store())?;
     let broker = Broker::open(core, data.durability.clone())?;
     settings.seed(&broker)?;
     broker.begin().map_err(RestoreError::from)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker::auth::{RuleSubject, Tag, UserLimits};
+use broker::store;
 use broker::stream::{StreamLimits, StreamSettings, TotalLimits};
 use broker::{Broker, DefaultUser};
 use model::{DestinationRule, UserName, VhostName};
@@ -132,6 +133,11 @@ impl Settings {
             (None, Some(factor)) => DiskLimit::Relative(factor),
             (absolute, _) => DiskLimit::Absolute(absolute.unwrap_or(DISK_FREE_LIMIT_BYTES)),
         }
+    }
+
+    /// What the message log is told.
+    pub(crate) fn store(&self) -> store::Settings {
+        store::Settings { segment_bytes: self.segment_bytes, ..store::Settings::default() }
     }
 
     /// What AMQP sessions are told.

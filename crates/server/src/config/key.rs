@@ -253,6 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_the_log_has_at_least_64_kib_and_at_most_1_gib() {
+        let found = |value: &str| {
+            let mut settings = Settings::default();
+            let text = format!("store.segment_bytes = {value}");
+            apply_all(&mut settings, &parse("x.conf", &text).unwrap()).map(|()| settings)
+        };
+        assert_eq!(found("64KB").unwrap().segment_bytes, 64 << 10);
+        assert_eq!(found("1GB").unwrap().segment_bytes, 1 << 30);
+        for beyond in ["65535", "1073741825", "5GB"] {
+            assert_eq!(
+                found(beyond).unwrap_err().to_string(),
+                format!(
+                    "x.conf:1: store.segment_bytes: found '{beyond}', wanted 64KB to 1073741824 \
+                     bytes"
+                )
+            );
+        }
+    }
+
+    #[test]
     fn a_variable_names_a_key() {
         let one = |name: &str| vec![(name.to_owned(), "7".to_owned())].into_iter();
         let entries = from_environment(one("HOPWIRE_STOMP_LOGIN_TIMEOUT")).unwrap();

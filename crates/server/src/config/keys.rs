@@ -1,5 +1,6 @@
 //! Every configuration key, once. The names are RabbitMQ's unless a comment says that it is ours.
 
+use broker::store;
 use broker::stream::Overflow;
 use model::RuleEffect;
 
@@ -9,6 +10,9 @@ use super::tls::{self, Tls};
 use super::value::{
     boolean, bound, bytes, endpoint, fraction, information, integer, ip, milliseconds, port,
 };
+
+/// The shortest file of the message log, in bytes: below that, it would be heads and seals mostly.
+const SEGMENT_BYTES_MIN: u32 = 64 << 10;
 
 type Applied = Result<(), String>;
 
@@ -169,6 +173,8 @@ pub(super) const KEYS: &[Key] = keys! {
         s.stream.overflow = Overflow::parse(v)
             .ok_or_else(|| format!("found '{v}', wanted 'drop-head' or 'disconnect'"))?
     };
+    // Ours: how long a file of the message log becomes.
+    "store.segment_bytes" => |s, _, v| s.segment_bytes = segment_bytes(v)?;
     "node_name" => |s, _, v| s.node_name = v.to_owned();
 
     "tcp_listen_options.backlog" => |s, _, v| s.backlog = integer(v)?;
@@ -248,6 +254,16 @@ fn message_size(value: &str) -> Result<u64, String> {
     match bytes(value)? {
         size if size <= hard_max => Ok(size),
         size => Err(format!("found {size}, wanted at most {hard_max} bytes")),
+    }
+}
+
+fn segment_bytes(value: &str) -> Result<u32, String> {
+    let most = store::Settings::SEGMENT_BYTES_MAX;
+    let wanted = || format!("found '{value}', wanted 64KB to {most} bytes");
+    let size = u32::try_from(bytes(value)?).map_err(|_| wanted())?;
+    match (SEGMENT_BYTES_MIN..=most).contains(&size) {
+        true => Ok(size),
+        false => Err(wanted()),
     }
 }
 

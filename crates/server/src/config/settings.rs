@@ -162,6 +162,8 @@ pub(crate) struct Settings {
     pub(crate) web_stomp: WebStomp,
     /// What a topic subscription's shared ring keeps for slow readers.
     pub(crate) stream: Stream,
+    /// How long a file of the message log becomes, in bytes.
+    pub(crate) segment_bytes: u32,
     /// The node's name.
     pub(crate) node_name: String,
     /// `vm_memory_high_watermark.*`.
@@ -302,6 +304,7 @@ impl Default for Settings {
             tag_rules: BTreeMap::new(),
             stomp: Stomp::default(),
             web_stomp: WebStomp::default(),
+            segment_bytes: broker::store::Settings::default().segment_bytes,
             stream: Stream {
                 messages_max: 16_384,
                 bytes_max: 64 << 20,
