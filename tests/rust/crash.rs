@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use self::actors::{Actor, drain, prepare, work};
 use self::ledger::{Dice, Ledger};
+pub(crate) use self::stomp::Stomp;
 use crate::broker::{Broker, folder};
 
 /// Lives in an ordinary test run: some fifteen seconds.
@@ -37,10 +38,21 @@ impl Directory {
         Self(folder())
     }
 
+    /// Where the broker's files are.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.join("data")
+    }
+
+    /// Bytes of the files of the log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        let files = std::fs::read_dir(self.path().join("messages")).unwrap();
+        // One may go meanwhile.
+        files.filter_map(|file| file.ok()?.metadata().ok()).map(|file| file.len()).sum()
+    }
+
     /// The files of the log: how many there are, and the number of the last.
     fn segments(&self) -> String {
-        let folder = self.0.join("data/messages");
-        let files = std::fs::read_dir(folder).unwrap();
+        let files = std::fs::read_dir(self.path().join("messages")).unwrap();
         let mut names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
         names.sort();
         format!("{} files, the last is {:?}", names.len(), names.last())
@@ -48,7 +60,7 @@ impl Directory {
 
     /// A broker on it.
     pub(crate) fn start(&self, settings: &str) -> Broker {
-        let directory = self.0.join("data");
+        let directory = self.path();
         let variable = ("HOPWIRE_DATA_DIR", directory.to_str().unwrap());
         Broker::with_environment(settings, &[variable])
     }

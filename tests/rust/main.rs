@@ -14,6 +14,7 @@ mod client_amqp;
 mod client_stomp;
 mod crash;
 mod doctor;
+mod durable;
 mod fan_out;
 mod http;
 mod lapin_back_end;
