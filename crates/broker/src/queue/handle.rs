@@ -1,7 +1,4 @@
-//! A queue as everybody holds it: locks it, applies a command, carries out what the rules say.
-//!
-//! The lock is held while deliveries are pushed into inboxes, so that their order holds; an inbox
-//! is a leaf. What needs the vhost is left in the turn.
+//! A queue as everybody holds it: locks it, applies a command, has carried out what the rules say.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +13,11 @@ use super::answer::{Answer, DeleteIf, Got};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
-use super::effect::Effect;
 use super::journal::Journal;
 use super::limits::{Limits, QueueKind};
 use super::state::QueueState;
 use super::view::{ConsumerView, Counts};
-use crate::inbox::{Inbound, QueueDelivery};
-use crate::turn::{FollowUp, Turn};
+use crate::turn::Turn;
 
 /// A queue.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ pub struct Queue {
     is_auto_delete: bool,
     owner: Option<LinkId>,
     arguments: FieldTable,
-    is_deleted: AtomicBool,
+    pub(super) is_deleted: AtomicBool,
     /// None of a queue that does not survive a restart.
     journal: Option<Journal>,
     state: Mutex<QueueState>,
@@ -322,72 +317,6 @@ impl Queue {
         }
         self.carry_out_all(turn, state, effects)
     }
-
-    /// Carries out what the rules said. Deliveries to one consumer in a row are left in its inbox
-    /// together.
-    pub(super) fn carry_out_all(
-        self: &Arc<Self>,
-        turn: &mut Turn,
-        state: &QueueState,
-        mut effects: Vec<Effect>,
-    ) -> Answer {
-        let mut answer = Answer::default();
-        let mut rest = effects.drain(..);
-        while let Some(next) = rest.as_slice().first() {
-            let Some(to) = next.receiver() else {
-                rest.by_ref().take(1).for_each(|effect| self.carry_out(turn, effect, &mut answer));
-                continue;
-            };
-            let is_its = |next: &&Effect| next.receiver() == Some(to);
-            let count = rest.as_slice().iter().take_while(is_its).count();
-            let handed_out = rest.by_ref().take(count);
-            // Always there: no command both hands out to a consumer and ends it.
-            let Some(spec) = state.consumer(to) else {
-                handed_out.for_each(drop);
-                continue;
-            };
-            let deliveries = handed_out.filter_map(|effect| delivery(spec, effect));
-            spec.inbox.push_all(deliveries, &mut turn.wakes);
-        }
-        drop(rest);
-        turn.effects = effects;
-        answer
-    }
-
-    fn carry_out(self: &Arc<Self>, turn: &mut Turn, effect: Effect, answer: &mut Answer) {
-        match effect {
-            // Carried out in runs, by the caller.
-            Effect::Deliver { .. } => {}
-            Effect::Got { sequence, is_redelivered, message } => {
-                answer.got = Some((sequence, is_redelivered, message));
-            }
-            Effect::Rejected => answer.is_rejected = true,
-            Effect::Counted(count) => answer.count = count,
-            Effect::DeadLetter { message, logged, reason } => {
-                let queue = Arc::clone(self);
-                turn.follow_ups.push(FollowUp::DeadLetter { queue, message, logged, reason });
-            }
-            Effect::ReadBack(wanted) => {
-                turn.follow_ups.push(FollowUp::ReadBack(Arc::clone(self), wanted));
-            }
-            Effect::Cancelled(spec) => {
-                spec.inbox.push(Inbound::Cancelled(spec.consumer), &mut turn.wakes);
-            }
-            Effect::Ended => {
-                self.is_deleted.store(true, Ordering::Release);
-                turn.follow_ups.push(FollowUp::Delete(Arc::clone(self)));
-            }
-            Effect::Tick(at) => turn.follow_ups.push(FollowUp::Tick(Arc::clone(self), at)),
-        }
-    }
-}
-
-/// What a consumer's link hears of a message handed out to it.
-fn delivery(spec: &ConsumerSpec, effect: Effect) -> Option<Inbound> {
-    let Effect::Deliver { sequence, is_redelivered, message, .. } = effect else { return None };
-    let id = DeliveryId { source: spec.source, sequence };
-    let consumer = spec.consumer;
-    Some(Inbound::Delivered(QueueDelivery { consumer, id, is_redelivered, message }))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod arguments;
+mod carry_out;
 mod changes;
 mod command;
 mod consumers;

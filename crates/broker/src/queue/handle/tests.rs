@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use model::{ConsumerTag, FieldValue, Marks};
 
 use super::*;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbound, Inbox, QueueDelivery};
 use crate::queue::{Accepted, Positions};
 use crate::sample;
-use crate::turn::DeathReason;
+use crate::turn::{DeathReason, FollowUp};
 
 const LINK: LinkId = LinkId(1);
 
