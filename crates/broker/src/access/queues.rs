@@ -196,9 +196,9 @@ impl Access {
     /// # Errors
     ///
     /// [`Refusal::AccessRefused`] or [`Refusal::DestinationRefused`] without read,
-    /// [`Refusal::NoSuchQueue`], [`Refusal::Locked`].
+    /// [`Refusal::NoSuchQueue`], [`Refusal::Locked`], [`Refusal::NotImplemented`] of a stream.
     pub fn purge_queue(&mut self, turn: &mut Turn, name: &QueueName) -> Result<u32, Refusal> {
-        Ok(self.queue_to_read(name)?.purge(turn))
+        self.queue_to_read(name)?.purge(turn)
     }
 }
 

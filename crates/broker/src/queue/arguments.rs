@@ -10,6 +10,7 @@ use model::{
     VhostName,
 };
 
+use super::age;
 use super::limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
 
 /// The longest time to live or lease, in milliseconds: ten years. Source: RabbitMQ.
@@ -17,6 +18,12 @@ const EXPIRY_MS_MAX: i64 = 315_360_000_000;
 
 /// The largest segment of a stream, in bytes. Source: RabbitMQ.
 const SEGMENT_BYTES_MAX: i64 = 3_000_000_000;
+const SEGMENT_SIZE: &str = "x-stream-max-segment-size-bytes";
+
+/// The sizes of a stream's filters, in bytes. Source: RabbitMQ. They mean nothing here.
+const FILTER_BYTES_MIN: i64 = 16;
+const FILTER_BYTES_MAX: i64 = 255;
+const FILTER_SIZE: &str = "x-stream-filter-size-bytes";
 
 /// How often a quorum queue lets a message return, if its declarer does not say.
 ///
@@ -52,8 +59,6 @@ enum Check {
     DeadLetterKey,
     Version,
     Age,
-    SegmentBytes,
-    FilterBytes,
     Anything,
 }
 
@@ -94,8 +99,8 @@ const KNOWN: [Known; 24] = [
     Known { key: "x-quorum-initial-group-size", check: Whole { min: 1 }, kinds: &[Q] },
     Known { key: "x-consumer-timeout", check: Whole { min: 0 }, kinds: &[Q] },
     Known { key: "x-max-age", check: Check::Age, kinds: &[S] },
-    Known { key: "x-stream-max-segment-size-bytes", check: Check::SegmentBytes, kinds: &[S] },
-    Known { key: "x-stream-filter-size-bytes", check: Check::FilterBytes, kinds: &[S] },
+    Known { key: SEGMENT_SIZE, check: Whole { min: 0 }, kinds: &[S] },
+    Known { key: FILTER_SIZE, check: Whole { min: 0 }, kinds: &[S] },
     Known { key: "x-initial-cluster-size", check: Whole { min: 1 }, kinds: &[S] },
 ];
 
@@ -154,9 +159,7 @@ pub(super) fn accept(
         return Err(Refusal::PreconditionFailed(text.into()));
     }
     check_flags(vhost, name, kind, spec)?;
-    if kind == QueueKind::Stream {
-        return Err(invalid("x-queue-type", quoted("unsupported queue type 'stream'")));
-    }
+    check_sizes(&arguments)?;
     Ok(Declared { kind, limits: limits(kind, &arguments), arguments })
 }
 
@@ -202,6 +205,21 @@ fn check_flags(
     Err(Refusal::PreconditionFailed(text.into()))
 }
 
+/// What RabbitMQ asks only once it makes a stream; no other kind of queue has these arguments.
+fn check_sizes(arguments: &FieldTable) -> Result<(), Refusal> {
+    let size = |key| arguments.get(key).and_then(FieldValue::as_integer);
+    let text = match (size(SEGMENT_SIZE), size(FILTER_SIZE)) {
+        (Some(bytes), _) if bytes > SEGMENT_BYTES_MAX => {
+            format!("Exceeded max value for {SEGMENT_SIZE}")
+        }
+        (_, Some(bytes)) if !(FILTER_BYTES_MIN..=FILTER_BYTES_MAX).contains(&bytes) => {
+            format!("Invalid value for {FILTER_SIZE}")
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::PreconditionFailed(text.into()))
+}
+
 fn kind(arguments: &FieldTable) -> Result<QueueKind, String> {
     match arguments.get("x-queue-type") {
         None => Ok(QueueKind::default()),
@@ -241,10 +259,8 @@ fn check(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(),
         }
         Check::Age => {
             let text = value.as_str().ok_or_else(|| unacceptable(value))?;
-            is_age(text).then_some(()).ok_or_else(|| "invalid_max_age".to_owned())
+            age::parse(text).map(drop).ok_or_else(|| "invalid_max_age".to_owned())
         }
-        Check::SegmentBytes => whole(value, 0, Some(("value_too_large", SEGMENT_BYTES_MAX))),
-        Check::FilterBytes => whole(value, 16, Some(("value_too_large", 255))),
         Check::Anything => Ok(()),
     }
 }
@@ -267,14 +283,6 @@ fn is_name(value: &FieldValue) -> Result<(), String> {
     (bytes.len() <= model::name::NAME_BYTES_MAX && std::str::from_utf8(bytes).is_ok())
         .then_some(())
         .ok_or_else(|| unacceptable(value))
-}
-
-/// A number above zero and a unit: years, months, days, hours, minutes, seconds.
-fn is_age(text: &str) -> bool {
-    let Some(digits) = text.strip_suffix(['Y', 'M', 'D', 'h', 'm', 's']) else {
-        return false;
-    };
-    digits.parse::<u32>().is_ok_and(|count| count > 0)
 }
 
 fn unacceptable(value: &FieldValue) -> String {
@@ -319,6 +327,8 @@ fn limits(kind: QueueKind, arguments: &FieldTable) -> Limits {
             (QueueKind::Quorum, Some(limit)) => u32::try_from(limit).ok(),
             _ => None,
         },
+        age_max: text("x-max-age").and_then(age::parse),
+        segment_bytes: count(SEGMENT_SIZE),
     }
 }
 

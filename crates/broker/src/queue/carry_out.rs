@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::consumers::ConsumerSpec;
 use super::effect::Effect;
 use super::handle::Queue;
-use super::state::QueueState;
+use super::machine::Machine;
 use crate::inbox::{Inbound, QueueDelivery};
 use crate::turn::{FollowUp, Turn};
 
@@ -22,9 +22,13 @@ impl Queue {
     pub(super) fn carry_out_all(
         self: &Arc<Self>,
         turn: &mut Turn,
-        state: &QueueState,
+        state: &Machine,
         mut effects: Vec<Effect>,
     ) -> Answer {
+        if matches!(state, Machine::Stream(_)) {
+            // Who reads a stream hears of every message: each gets its own in a row.
+            effects.sort_by_key(Effect::receiver);
+        }
         let mut answer = Answer::default();
         let mut rest = effects.drain(..);
         while let Some(next) = rest.as_slice().first() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AckMode, ConsumerId, LinkId, Message, Outcome};
+use model::{AckMode, ConsumerId, LinkId, Message, Outcome, SourceId};
 
 use super::consumers::ConsumerSpec;
 use super::limits::Limits;
@@ -15,6 +15,11 @@ pub(crate) enum Command<'a> {
     Publish(Arc<Message>),
     /// Serve a consumer. The caller has asked [`super::state::QueueState::admits`].
     Consume(Box<ConsumerSpec>),
+    /// Serve a consumer of a stream from an offset on. Queues that are no streams pass it over.
+    Read(Box<ConsumerSpec>, u64),
+    /// A link has acknowledged so many deliveries of a stream, in whatever way. Queues that are no
+    /// streams pass it over.
+    Credit(LinkId, SourceId, u32),
     /// Serve a consumer no longer. What it has not settled stays with its link.
     Cancel(LinkId, ConsumerId),
     /// Change how many unacknowledged deliveries a consumer may hold.

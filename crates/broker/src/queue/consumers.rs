@@ -42,8 +42,8 @@ pub struct ConsumerSpec {
 }
 
 /// A consumer's number within its queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ConsumerKey(u32);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ConsumerKey(pub(super) u32);
 
 /// The consumers of a queue.
 ///
@@ -308,7 +308,8 @@ impl Consumers {
     }
 }
 
-fn view(spec: &ConsumerSpec, is_active: bool) -> ConsumerView {
+/// A consumer as listings show it.
+pub(super) fn view(spec: &ConsumerSpec, is_active: bool) -> ConsumerView {
     ConsumerView {
         link: spec.link,
         consumer: spec.consumer,

@@ -13,9 +13,11 @@ use super::answer::{Answer, DeleteIf, Got};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
-use super::journal::Journal;
+use super::journal::{Clock, Journal};
 use super::limits::{Limits, QueueKind};
+use super::machine::Machine;
 use super::state::QueueState;
+use super::stream_state::StreamState;
 use super::view::{ConsumerView, Counts};
 use crate::turn::Turn;
 
@@ -32,7 +34,7 @@ pub struct Queue {
     pub(super) is_deleted: AtomicBool,
     /// None of a queue that does not survive a restart.
     journal: Option<Journal>,
-    state: Mutex<QueueState>,
+    state: Mutex<Machine>,
 }
 
 impl Queue {
@@ -53,7 +55,16 @@ impl Queue {
         journal: Option<Journal>,
     ) -> Result<Arc<Self>, Refusal> {
         let accepted = arguments::accept(vhost, &name, spec)?;
-        let mut state = QueueState::new(turn.now, accepted.limits, spec.is_auto_delete);
+        let mut state = match accepted.kind {
+            QueueKind::Classic | QueueKind::Quorum => {
+                let is_auto_delete = spec.is_auto_delete;
+                Machine::Queue(QueueState::new(turn.now, accepted.limits, is_auto_delete))
+            }
+            QueueKind::Stream => {
+                let clock = journal.as_ref().map_or_else(Clock::read, |it| it.log().clock());
+                Machine::Stream(Box::new(StreamState::new(accepted.limits, clock)))
+            }
+        };
         let journal = journal.filter(|_| spec.is_durable && !spec.is_exclusive);
         if journal.is_some() {
             state.keep(0, accepted.kind.keeps_transient());
@@ -178,15 +189,16 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`Refusal::InExclusiveUse`] if it cannot be alone but must, or somebody else is;
-    /// [`Refusal::NoSuchQueue`] if the queue has ended.
+    /// - [`Refusal::InExclusiveUse`] if it cannot be alone but must, or somebody else is.
+    /// - [`Refusal::NoSuchQueue`] if the queue has ended.
+    /// - [`Refusal::PreconditionFailed`], [`Refusal::InvalidArgument`] for arguments that cannot
+    ///   be; of a stream also without a prefetch, and [`Refusal::NotImplemented`] without
+    ///   acknowledgements.
     pub fn consume(self: &Arc<Self>, turn: &mut Turn, spec: ConsumerSpec) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         self.check_alive(&state)?;
-        if !state.admits(spec.is_exclusive) {
-            return Err(Refusal::InExclusiveUse(self.name.clone(), self.vhost.clone()));
-        }
-        self.apply_locked(turn, &mut state, Command::Consume(Box::new(spec)));
+        let command = self.admit(turn, &state, spec)?;
+        self.apply_locked(turn, &mut state, command);
         Ok(())
     }
 
@@ -210,7 +222,7 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSuchQueue`] if the queue has ended.
+    /// [`Refusal::NoSuchQueue`] if the queue has ended, [`Refusal::NotImplemented`] of a stream.
     pub fn get(
         self: &Arc<Self>,
         turn: &mut Turn,
@@ -218,6 +230,7 @@ impl Queue {
         source: SourceId,
         ack: AckMode,
     ) -> Result<Option<Got>, Refusal> {
+        self.check_no_stream("basic.get")?;
         let mut state = self.state.lock();
         self.check_alive(&state)?;
         self.read_to_get(turn, &mut state);
@@ -260,8 +273,13 @@ impl Queue {
     }
 
     /// Drops the ready messages and says how many there were.
-    pub fn purge(self: &Arc<Self>, turn: &mut Turn) -> u32 {
-        self.apply(turn, Command::Purge).count
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotImplemented`] of a stream.
+    pub fn purge(self: &Arc<Self>, turn: &mut Turn) -> Result<u32, Refusal> {
+        self.check_no_stream("queue.purge")?;
+        Ok(self.apply(turn, Command::Purge).count)
     }
 
     /// Ends it, if the conditions hold, and says how many ready messages went with it. Its
@@ -289,11 +307,11 @@ impl Queue {
         self.apply(turn, Command::Tick);
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, QueueState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Machine> {
         self.state.lock()
     }
 
-    fn check_alive(&self, state: &QueueState) -> Result<(), Refusal> {
+    fn check_alive(&self, state: &Machine) -> Result<(), Refusal> {
         match state.is_ended() {
             false => Ok(()),
             true => Err(Refusal::NoSuchQueue(self.name.as_str().into(), self.vhost.clone())),
@@ -307,7 +325,7 @@ impl Queue {
     pub(super) fn apply_locked(
         self: &Arc<Self>,
         turn: &mut Turn,
-        state: &mut MutexGuard<'_, QueueState>,
+        state: &mut Machine,
         command: Command<'_>,
     ) -> Answer {
         let mut effects = std::mem::take(&mut turn.effects);

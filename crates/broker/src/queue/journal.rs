@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 
 use super::changes::{Changes, Logged};
 use super::handle::Queue;
+use super::machine::Machine;
 use super::read_back::Wanted;
-use super::state::QueueState;
 use super::stored;
 use crate::definitions::{Definitions, Ticket};
 use crate::store::{Batch, Place, QueueId, QueueTotals, Refused, SequenceRange, Store, Waiter};
@@ -54,7 +54,7 @@ pub struct Journal {
 
 /// Both clocks read at once, so that a deadline can be kept beyond the end of the process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     instant: Instant,
     unix_ms: u64,
 }
@@ -172,8 +172,12 @@ impl Journal {
     }
 
     /// Where a message stands that has just come.
-    pub(super) fn place(&self, state: &QueueState, came: &Logged) -> Place {
-        let deadline_ms = state.deadline(came).map(|at| self.log.clock.to_unix_ms(at));
+    pub(super) fn place(&self, state: &Machine, came: &Logged) -> Place {
+        let deadline_ms = match state {
+            Machine::Queue(queue) => queue.deadline(came).map(|at| self.log.clock.to_unix_ms(at)),
+            // Nothing in a stream expires by itself: there it says when the message came.
+            Machine::Stream(stream) => Some(stream.newest_ms()),
+        };
         let priority = came.priority;
         Place { priority, deadline_ms, ..Place::new(self.id, came.sequence) }
     }
@@ -198,7 +202,7 @@ impl Journal {
     }
 
     /// Tells the log what became of messages.
-    pub(super) fn tell(&self, state: &mut QueueState) {
+    pub(super) fn tell(&self, state: &mut Machine) {
         self.account(state);
         if let Some(changes) = state.changes().filter(|changes| !changes.is_empty()) {
             let mut batch = Batch::new();
@@ -208,7 +212,7 @@ impl Journal {
     }
 
     /// Takes part in the count of what queues hold in memory, and tells the queue how much it may.
-    pub(super) fn account(&self, state: &mut QueueState) {
+    pub(super) fn account(&self, state: &mut Machine) {
         let held = state.held_bytes();
         let told = self.held_bytes.load(Ordering::Relaxed);
         if held != told {
@@ -235,14 +239,14 @@ pub(super) fn write_message(message: &Message, places: &[Place], batch: &mut Bat
 }
 
 impl Clock {
-    fn read() -> Self {
+    pub(super) fn read() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_ms = u64::try_from(unix.as_millis()).unwrap_or(u64::MAX);
         Self { instant: Instant::now(), unix_ms }
     }
 
     /// Milliseconds since 1970, rounded up.
-    fn to_unix_ms(self, at: Instant) -> u64 {
+    pub(super) fn to_unix_ms(self, at: Instant) -> u64 {
         let ms = |duration: Duration| duration.as_micros().div_ceil(1000);
         let ahead = ms(at.saturating_duration_since(self.instant));
         let behind = ms(self.instant.saturating_duration_since(at));

@@ -13,7 +13,7 @@ pub struct Limits {
     pub lease: Option<Duration>,
     /// The most ready messages (`x-max-length`).
     pub messages_max: Option<u64>,
-    /// The most bytes in the bodies of ready messages (`x-max-length-bytes`).
+    /// The most bytes in the bodies of ready messages, or in a stream (`x-max-length-bytes`).
     pub bytes_max: Option<u64>,
     /// What happens beyond those two (`x-overflow`).
     pub overflow: Overflow,
@@ -25,6 +25,10 @@ pub struct Limits {
     pub is_single_active: bool,
     /// How often a message may be returned before it is dead (`x-delivery-limit`).
     pub returns_max: Option<u32>,
+    /// How long a stream keeps a message (`x-max-age`).
+    pub age_max: Option<Duration>,
+    /// How much of a stream is dropped at once, in bytes (`x-stream-max-segment-size-bytes`).
+    pub segment_bytes: Option<u64>,
 }
 
 /// What happens to a message beyond the maximum length.
@@ -56,7 +60,7 @@ pub enum QueueKind {
     Classic,
     /// RabbitMQ's quorum queue: here one replica, with a delivery limit.
     Quorum,
-    /// RabbitMQ's stream. Its arguments are known; the broker does not make one yet.
+    /// RabbitMQ's stream: consumers read it and take nothing out.
     Stream,
 }
 

@@ -3,6 +3,7 @@
 //! [`handle::Queue`] is what the rest of the broker holds: it locks, applies, and hands out.
 //! [`state::QueueState`] is the rules, and pure.
 
+mod age;
 mod answer;
 mod arguments;
 mod carry_out;
@@ -16,6 +17,7 @@ mod expiry;
 mod handle;
 mod journal;
 mod limits;
+mod machine;
 mod publish;
 mod read_back;
 mod ready;
@@ -23,6 +25,9 @@ mod recovery;
 mod runs;
 mod state;
 mod stored;
+mod stream_queue;
+mod stream_start;
+mod stream_state;
 mod unacked;
 mod view;
 

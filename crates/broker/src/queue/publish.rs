@@ -15,7 +15,7 @@ use super::command::Command;
 use super::effect::Effect;
 use super::handle::Queue;
 use super::journal::{Journal, write_message};
-use super::state::QueueState;
+use super::machine::Machine;
 use crate::store::Batch;
 use crate::turn::Turn;
 
@@ -87,7 +87,7 @@ pub(crate) fn publish_all(
 struct Locked<'a> {
     queue: &'a Arc<Queue>,
     journal: &'a Journal,
-    state: MutexGuard<'a, QueueState>,
+    state: MutexGuard<'a, Machine>,
     effects: Vec<Effect>,
 }
 

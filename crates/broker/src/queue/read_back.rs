@@ -4,12 +4,12 @@ use std::sync::{Arc, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use model::Message;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use super::command::Command;
 use super::handle::Queue;
 use super::journal::{Journal, MessageLog};
-use super::state::QueueState;
+use super::machine::Machine;
 use super::stored;
 use crate::broker::Broker;
 use crate::store::{Batch, DiskError, Failure, Head, SequenceRange, Ticket, Waiter};
@@ -104,11 +104,7 @@ impl Queue {
 
     /// Reads the next messages at once, if they are in the log only: who gets shall not hear that
     /// there is none.
-    pub(super) fn read_to_get(
-        self: &Arc<Self>,
-        turn: &mut Turn,
-        state: &mut MutexGuard<'_, QueueState>,
-    ) {
+    pub(super) fn read_to_get(self: &Arc<Self>, turn: &mut Turn, state: &mut Machine) {
         let (Some(wanted), Some(journal)) = (state.wanted_to_get(), self.journal()) else { return };
         match journal.read(wanted) {
             Ok(read) => drop(self.apply_locked(turn, state, Command::ReadBack(read))),

@@ -42,7 +42,7 @@ impl Queue {
                 let heads = store.heads(id, from, HEADS_MAX);
                 for head in &heads {
                     let place = head.place;
-                    state.recover(place.sequence, place.priority, head.body_bytes.into());
+                    state.recover(&place, head.body_bytes.into());
                     from = place.sequence + 1;
                 }
                 if heads.len() < HEADS_MAX {

@@ -150,6 +150,7 @@ impl QueueState {
                 self.drop_beyond_limits(now, effects);
             }
             Command::ReadBack(read) => self.read_back(now, read, effects),
+            Command::Read(..) | Command::Credit(..) => {}
             Command::Tick => self.tick(now, effects),
         }
         if !self.is_ended {

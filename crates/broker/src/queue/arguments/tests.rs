@@ -136,12 +136,28 @@ fn a_quorum_queue_is_durable_shared_and_named() {
     check("durable x-queue-type=quorum x-delivery-limit=-1", None, "ok");
 }
 
-/// A stream queue is stored on disk and read by offset; nothing here does that yet, and a queue
-/// that forgets what it delivered must not pass for one.
 #[test]
-fn a_stream_queue_is_refused_for_now() {
-    let reason = "\"unsupported queue type 'stream'\"";
-    check_invalid("durable x-queue-type=stream x-max-age=7D", "x-queue-type", reason);
+fn a_stream_is_durable_shared_and_named_and_its_sizes_have_bounds() {
+    let text = |property| format!("invalid property '{property}' for queue 'q' in vhost '/'");
+    check("x-queue-type=stream", None, &text("non-durable"));
+    check("durable auto-delete x-queue-type=stream", None, &text("auto-delete"));
+    check("durable exclusive x-queue-type=stream", None, &text("exclusive-owner"));
+    check(
+        "durable unnamed x-queue-type=stream",
+        None,
+        "Cannot declare a server-named queue for type rabbit_stream_queue",
+    );
+    let stream = "durable x-queue-type=stream x-max-age=7D x-max-length-bytes=0";
+    let segment = "x-stream-max-segment-size-bytes";
+    check(&format!("{stream} {segment}=3000000000"), None, "ok");
+    let exceeded = "Exceeded max value for x-stream-max-segment-size-bytes";
+    check(&format!("{stream} {segment}=3000000001"), None, exceeded);
+    check_invalid(&format!("{stream} {segment}=-1"), segment, "{value_negative,-1}");
+    let filter = "x-stream-filter-size-bytes";
+    let invalid = "Invalid value for x-stream-filter-size-bytes";
+    for (bytes, outcome) in [(15, invalid), (16, "ok"), (255, "ok"), (256, invalid)] {
+        check(&format!("{stream} {filter}={bytes}"), None, outcome);
+    }
 }
 
 /// (47, 48, 49)

@@ -163,7 +163,7 @@ fn a_purged_queue_keeps_what_is_unacknowledged_and_a_deleted_one_nothing() {
     node.publish("a b c", persistent());
     let mut turn = Turn::new(Instant::now());
     node.queues[0].get(&mut turn, LINK, SourceId(0), AckMode::Manual).unwrap();
-    assert_eq!(node.queues[0].purge(&mut turn), 2);
+    assert_eq!(node.queues[0].purge(&mut turn), Ok(2));
     node.queues[1].delete(&mut turn, crate::queue::DeleteIf::default()).unwrap();
     let node = node.restart(&[]);
     assert_eq!(node.get_all(0, AckMode::Automatic), "a*");

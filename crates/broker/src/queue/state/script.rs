@@ -254,6 +254,7 @@ fn limits(words: &[&str]) -> Limits {
         priority_max: number("priorities").map(|max| u8::try_from(max).unwrap()),
         is_single_active: words.contains(&"single-active"),
         returns_max: number("delivery-limit").map(|max| u32::try_from(max).unwrap()),
+        ..Limits::default()
     }
 }
 
