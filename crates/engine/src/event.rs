@@ -132,6 +132,8 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Whether it was delivered before.
     pub is_redelivered: bool,
+    /// Whether it comes from a stream queue: the sequence in `id` is its offset, and told.
+    pub has_offset: bool,
     /// The message.
     pub message: Arc<Message>,
 }

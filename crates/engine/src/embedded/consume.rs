@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use broker::queue::{ConsumerSpec, Queue};
+use broker::queue::{ConsumerSpec, Queue, QueueKind};
 use broker::stream::Cursor;
 use broker::turn::Turn;
-use model::{AckMode, ConsumerId, DeliveryId, FieldTable, Outcome, QueueName, Refusal};
+use model::{AckMode, ConsumerId, DeliveryId, FieldTable, Outcome, QueueName, Refusal, SourceId};
 
 use super::{Answer, Link};
 use crate::command::{Channel, Consume, Follow};
@@ -27,7 +27,32 @@ pub(super) enum Kind {
         /// heard, so that not all of it waits here.
         is_unlimited: bool,
     },
+    /// Of a stream queue, with the source that this consumer's deliveries have for themselves: two
+    /// consumers of a link may be handed the same message.
+    Reader {
+        queue: Arc<Queue>,
+        source: SourceId,
+    },
     Stream(Box<Cursor>),
+}
+
+impl Kind {
+    /// The queue it consumes from; a topic subscription has none.
+    pub(super) fn queue(&self) -> Option<&Arc<Queue>> {
+        match self {
+            Self::Queue { queue, .. } | Self::Reader { queue, .. } => Some(queue),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// Whether it acknowledges; who reads a stream queue must.
+    pub(super) fn ack(&self) -> AckMode {
+        match self {
+            Self::Queue { ack, .. } => *ack,
+            Self::Reader { .. } => AckMode::Manual,
+            Self::Stream(_) => AckMode::Automatic,
+        }
+    }
 }
 
 impl Link {
@@ -53,6 +78,10 @@ impl Link {
 
     pub(super) fn forget(&mut self, id: ConsumerId) -> Option<Consumer> {
         let consumer = self.consumers.get_mut(id.0 as usize)?.take()?;
+        if let Kind::Reader { source, .. } = consumer.kind {
+            // What its session still holds is settled to nobody.
+            self.sources.forget(source);
+        }
         self.channels.count(consumer.channel, |tally| {
             tally.consumers = tally.consumers.saturating_sub(1);
         });
@@ -70,9 +99,14 @@ impl Link {
     ) -> Answer {
         let link = self.connection.id;
         let inbox = Arc::clone(&self.inbox);
+        let priority = priority(&consume.arguments)?;
         let queue = self.access()?.queue_to_read(&consume.queue)?;
-        let source = self.sources.of(&queue);
-        queue.consume(
+        let is_stream = queue.kind() == QueueKind::Stream;
+        let source = match is_stream {
+            true => self.sources.add(&queue),
+            false => self.sources.of(&queue),
+        };
+        let consumed = queue.consume(
             turn,
             ConsumerSpec {
                 inbox,
@@ -84,12 +118,19 @@ impl Link {
                 ack: consume.ack,
                 prefetch: consume.prefetch,
                 is_exclusive: consume.is_exclusive,
-                priority: priority(&consume.arguments)?,
+                priority,
                 arguments: consume.arguments.clone(),
             },
-        )?;
+        );
+        if consumed.is_err() && is_stream {
+            self.sources.forget(source);
+        }
+        consumed?;
         let is_unlimited = consume.ack == AckMode::Manual && consume.prefetch == 0;
-        let kind = Kind::Queue { queue, ack: consume.ack, is_unlimited };
+        let kind = match is_stream {
+            true => Kind::Reader { queue, source },
+            false => Kind::Queue { queue, ack: consume.ack, is_unlimited },
+        };
         self.keep(consume.consumer, Consumer { channel, kind });
         Ok(Reply::Done)
     }
@@ -122,8 +163,11 @@ impl Link {
     ) -> Answer {
         let link = self.connection.id;
         let slot = self.consumers.get_mut(id.0 as usize).and_then(Option::as_mut);
-        if let Some(Kind::Queue { queue, ack, is_unlimited }) = slot.map(|known| &mut known.kind) {
+        let Some(known) = slot else { return Ok(Reply::Done) };
+        if let Kind::Queue { ack, is_unlimited, .. } = &mut known.kind {
             *is_unlimited = *ack == AckMode::Manual && prefetch == 0;
+        }
+        if let Some(queue) = known.kind.queue() {
             queue.set_prefetch(turn, link, id, prefetch);
         }
         Ok(Reply::Done)
@@ -135,11 +179,11 @@ impl Link {
         let Some(consumer) = self.consumer(id) else {
             return;
         };
-        let Kind::Queue { queue, ack, .. } = &consumer.kind else {
+        let Some(queue) = consumer.kind.queue() else {
             self.forget(id);
             return;
         };
-        let (queue, ack) = (Arc::clone(queue), *ack);
+        let (queue, ack) = (Arc::clone(queue), consumer.kind.ack());
         queue.cancel(turn, self.connection.id, id);
         let unheard = self.take_unheard(id);
         match ack {
@@ -170,8 +214,9 @@ impl Link {
             self.consumers.iter().enumerate().filter_map(of_channel).collect();
         let mut back = unsettled.to_vec();
         for id in consumers {
-            if let Some(Consumer { kind: Kind::Queue { queue, ack, .. }, .. }) = self.consumer(id) {
-                let (queue, ack) = (Arc::clone(queue), *ack);
+            let kind = self.consumer(id).map(|consumer| &consumer.kind);
+            if let Some((queue, kind)) = kind.and_then(|kind| Some((kind.queue()?, kind))) {
+                let (queue, ack) = (Arc::clone(queue), kind.ack());
                 queue.cancel(turn, self.connection.id, id);
                 let unheard = self.take_unheard(id);
                 if ack == AckMode::Manual {

@@ -89,7 +89,8 @@ impl Link {
     /// A queue's delivery as an event; `None` if its consumer is gone.
     pub(super) fn deliver(&mut self, delivery: QueueDelivery) -> Option<Event> {
         let consumer = self.consumer(delivery.consumer)?;
-        let is_manual = matches!(consumer.kind, Kind::Queue { ack, .. } if ack == AckMode::Manual);
+        let is_manual = consumer.kind.ack() == AckMode::Manual;
+        let has_offset = matches!(consumer.kind, Kind::Reader { .. });
         self.channels.count(consumer.channel, |tally| {
             tally.delivered += 1;
             tally.unacked += u64::from(is_manual);
@@ -98,6 +99,7 @@ impl Link {
             consumer: delivery.consumer,
             id: delivery.id,
             is_redelivered: delivery.is_redelivered,
+            has_offset,
             message: delivery.message,
         }))
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use broker::Routed;
+use broker::queue::QueueKind;
 use broker::turn::Turn;
 use model::{ConsumerId, DeliveryId, Message, Outcome, Refusal};
 use smallvec::SmallVec;
@@ -112,8 +113,14 @@ impl Link {
         let link = self.connection.id;
         let mut sequences: SmallVec<[u64; 32]> = SmallVec::new();
         for run in ids.chunk_by(|a, b| a.source == b.source) {
-            let queue = run.first().and_then(|id| self.sources.queue(id.source));
-            let Some(queue) = queue else { continue };
+            let source = run.first().map(|id| id.source);
+            let found = source.and_then(|source| Some((source, self.sources.queue(source)?)));
+            let Some((source, queue)) = found else { continue };
+            if queue.kind() == QueueKind::Stream {
+                let count = u32::try_from(run.len()).unwrap_or(u32::MAX);
+                queue.credit(turn, link, source, count);
+                continue;
+            }
             sequences.clear();
             sequences.extend(run.iter().map(|id| id.sequence));
             queue.settle(turn, link, &sequences, outcome);

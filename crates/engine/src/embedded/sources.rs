@@ -22,11 +22,21 @@ impl Sources {
         if let Some((source, _)) = known {
             return *source;
         }
+        self.add(queue)
+    }
+
+    /// A number more for a queue, which no other consumer of it has.
+    pub(super) fn add(&mut self, queue: &Arc<Queue>) -> SourceId {
         self.queues.retain(|_, queue| !queue.is_deleted());
         let source = SourceId(self.next);
         self.next = self.next.wrapping_add(1);
         self.queues.insert(source, Arc::clone(queue));
         source
+    }
+
+    /// Forgets a number. What still goes by it is settled to nobody.
+    pub(super) fn forget(&mut self, source: SourceId) {
+        self.queues.remove(&source);
     }
 
     /// The queue of a number; `None` if it is gone.

@@ -2,7 +2,7 @@
 
 use model::{
     AckMode, Binding, ConsumerTag, DeclareMode, Destination, ExchangeName, FieldTable, Marks,
-    Message, MessageParts, Properties, PropertyCodec, PropertyFacts, QueueName, QueueSpec,
+    Message, MessageParts, Outcome, Properties, PropertyCodec, PropertyFacts, QueueName, QueueSpec,
     RoutingKey, UserName, VhostName,
 };
 
@@ -255,4 +255,73 @@ fn who_publishes_during_an_alarm_is_held_after_it_and_who_does_not_is_not() {
     link.close(Instant::now());
     alarms.note_disk(disk(100));
     assert_eq!(received(&mut link), "");
+}
+
+/// Two consumers of one link are handed the same message of a stream; each has its own credit, and
+/// what comes back to one that has ended is nobody's.
+#[test]
+fn consumers_of_a_stream_on_one_link_have_each_their_own_credit() {
+    let mut link = link();
+    let mut arguments = FieldTable::new();
+    arguments.set("x-queue-type", model::FieldValue::string("stream"));
+    let spec = QueueSpec {
+        name: Some(queue("s")),
+        is_durable: true,
+        is_exclusive: false,
+        is_auto_delete: false,
+        arguments,
+    };
+    let consume = |number: u32| {
+        let consume = Consume {
+            queue: queue("s"),
+            consumer: ConsumerId(number),
+            tag: ConsumerTag::parse("t").unwrap(),
+            ack: AckMode::Manual,
+            prefetch: 1,
+            is_exclusive: false,
+            arguments: FieldTable::new(),
+        };
+        Command::Consume(Channel(1), Box::new(consume))
+    };
+    let mut commands = vec![Command::DeclareQueue(Channel(1), Box::new(spec), DeclareMode::Active)];
+    commands.extend([consume(0), consume(1)]);
+    commands.extend((0..4).map(|_| parse("1 publish - s")));
+    let mut events = Vec::new();
+    link.submit(Instant::now(), &mut commands, &mut events);
+    assert!(events.iter().all(|event| matches!(event, Event::Answered(..))), "{events:?}");
+    let deliveries = |link: &mut crate::Link| {
+        let mut events = Vec::new();
+        link.receive(Instant::now(), 100, &mut events);
+        let delivered = |event| match event {
+            Event::Delivered(delivery) => {
+                assert!(delivery.has_offset);
+                (delivery.consumer.0, delivery.id)
+            }
+            other => panic!("{other:?}"),
+        };
+        events.into_iter().map(delivered).collect::<Vec<_>>()
+    };
+    let settle = |link: &mut crate::Link, id| {
+        let mut commands =
+            vec![Command::Settle(Channel(1), smallvec::smallvec![id], Outcome::Reject)];
+        link.submit(Instant::now(), &mut commands, &mut Vec::new());
+    };
+    let heard = deliveries(&mut link);
+    let [(0, first), (1, second)] = heard[..] else { panic!("{heard:?}") };
+    assert_eq!((first.sequence, second.sequence), (0, 0));
+    settle(&mut link, second);
+    let heard = deliveries(&mut link);
+    let [(1, second)] = heard[..] else { panic!("{heard:?}") };
+    assert_eq!(second.sequence, 1);
+    let mut commands = vec![Command::Cancel(Channel(1), ConsumerId(1)), consume(1)];
+    commands.push(parse("1 publish - s"));
+    link.submit(Instant::now(), &mut commands, &mut Vec::new());
+    let heard = deliveries(&mut link);
+    let [(1, third)] = heard[..] else { panic!("{heard:?}") };
+    assert_eq!(third.sequence, 4);
+    settle(&mut link, second);
+    assert_eq!(deliveries(&mut link), []);
+    settle(&mut link, first);
+    let heard = deliveries(&mut link);
+    assert!(matches!(heard[..], [(0, id)] if id.sequence == 1), "{heard:?}");
 }

@@ -10,7 +10,7 @@ use wire::amqp::encoder::{
     encode_header, encode_method,
 };
 use wire::amqp::frame::FRAME_END;
-use wire::amqp::header::{NO_PROPERTIES, encode_properties};
+use wire::amqp::header::{NO_PROPERTIES, encode_properties, with_long_header};
 use wire::amqp::method::{Arguments, basic};
 use wire::amqp::{PROPERTY_CODEC, ReplyCode};
 
@@ -44,11 +44,16 @@ impl Channel {
             exchange: message.exchange().as_str().as_bytes(),
             routing_key: message.routing_key(),
         };
+        let offset = delivery.has_offset.then_some(delivery.id.sequence);
+        let properties = match offset {
+            None => property_bytes(message),
+            Some(offset) => with_offset(property_bytes(message), offset),
+        };
         let body = message.body();
         if body.len() > COPY_BYTES_MAX {
-            return self.write_content(&deliver, message, connection, actions);
+            let parts = (message, &*properties);
+            return self.write_parts(&deliver, parts, connection, actions);
         }
-        let properties = property_bytes(message);
         let content = Content { properties: &properties, body };
         let (out, frame_bytes_max) = (actions.outbox.buffer(), connection.frame_bytes_max);
         encode_deliver(out, self.number, &deliver, content, frame_bytes_max);
@@ -79,14 +84,25 @@ impl Channel {
         actions: &mut Actions,
     ) {
         let properties = property_bytes(message);
+        self.write_parts(method, (message, &properties), connection, actions);
+    }
+
+    /// The same with properties that are not the message's own.
+    fn write_parts<'a>(
+        &self,
+        method: &impl Arguments<'a>,
+        (message, properties): (&Arc<Message>, &[u8]),
+        connection: &Connection,
+        actions: &mut Actions,
+    ) {
         let (body, frame_bytes_max) = (message.body(), connection.frame_bytes_max);
         let out = actions.outbox.buffer();
         if body.len() <= COPY_BYTES_MAX {
-            let content = Content { properties: &properties, body };
+            let content = Content { properties, body };
             return encode_content(out, self.number, method, content, frame_bytes_max);
         }
         encode_method(out, self.number, method);
-        encode_header(out, self.number, &properties, body.len() as u64);
+        encode_header(out, self.number, properties, body.len() as u64);
         let piece_bytes = body_bytes_per_frame(frame_bytes_max);
         for start in (0..body.len()).step_by(piece_bytes) {
             let end = body.len().min(start.saturating_add(piece_bytes));
@@ -112,6 +128,13 @@ impl Channel {
             }
         });
     }
+}
+
+/// The properties of a stream's message, told its offset. Source: RabbitMQ, "Streams".
+fn with_offset(properties: Cow<'_, [u8]>, offset: u64) -> Cow<'_, [u8]> {
+    let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+    // A session lets no message in whose properties it cannot read.
+    with_long_header(&properties, "x-stream-offset", offset).map_or(properties, Cow::Owned)
 }
 
 /// The properties as AMQP bytes: untouched if they came that way, without `BCC`.

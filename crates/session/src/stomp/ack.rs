@@ -55,6 +55,7 @@ impl Unacked {
             number: self.last,
             is_redelivered: delivery.is_redelivered,
             has_ack: is_manual && version == Version::V1_2,
+            offset: delivery.has_offset.then_some(delivery.id.sequence),
             dropped: 0,
         };
         let message: &Arc<_> = &delivery.message;
@@ -87,6 +88,7 @@ impl Unacked {
                 number: self.last,
                 is_redelivered: false,
                 has_ack: false,
+                offset: None,
                 dropped: followed.dropped,
             };
             prepare_tail(message);

@@ -135,6 +135,11 @@ impl Subscription {
             append_decimal(out, head.number);
             out.push(b'\n');
         }
+        if let Some(offset) = head.offset {
+            out.extend_from_slice(b"x-stream-offset:");
+            append_decimal(out, offset);
+            out.push(b'\n');
+        }
         if head.dropped > 0 {
             out.extend_from_slice(b"x-dropped:");
             append_decimal(out, head.dropped);
@@ -177,6 +182,8 @@ pub(super) struct Head {
     pub(super) is_redelivered: bool,
     /// Whether there is an `ack` header.
     pub(super) has_ack: bool,
+    /// Its offset, if it comes from a stream queue.
+    pub(super) offset: Option<u64>,
     /// Messages that this subscriber lost before this one, told as `x-dropped`. Hopwire's own.
     pub(super) dropped: u64,
 }

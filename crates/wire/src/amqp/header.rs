@@ -11,7 +11,7 @@
 //!
 //! Bits 1 and 0 are ignored, as RabbitMQ does; the standard's continuation flags are not used.
 
-use model::{Properties, PropertyCodec, PropertyError, PropertyFacts, ShortString};
+use model::{FieldValue, Properties, PropertyCodec, PropertyError, PropertyFacts, ShortString};
 
 use crate::amqp::field::{RawTable, decode_table, encode_table};
 use crate::reader::{Reader, Truncated};
@@ -148,6 +148,50 @@ pub fn decode_properties(bytes: &[u8]) -> Result<Properties, PropertyError> {
     Ok(properties)
 }
 
+/// The property list with a header more, a signed 64-bit integer; in the place of one of that name.
+/// Nothing but its neighbours is read, unless there is a header that may have that name.
+///
+/// # Errors
+///
+/// [`PropertyError`] if the bytes are no property list.
+pub fn with_long_header(
+    properties: &[u8],
+    name: &str,
+    value: i64,
+) -> Result<Vec<u8>, PropertyError> {
+    let mut walk = Walk::start(properties)?;
+    walk.short(CONTENT_TYPE)?;
+    walk.short(CONTENT_ENCODING)?;
+    let before = properties.len() - walk.values.rest().len();
+    let headers = walk.read(HEADERS, Reader::long_slice)?.unwrap_or_default();
+    let after = walk.values.rest();
+    if headers.windows(name.len()).any(|bytes| bytes == name.as_bytes()) {
+        let mut properties = decode_properties(properties)?;
+        properties.headers.get_or_insert_default().set(name, FieldValue::I64(value));
+        return Ok(encode_properties(&properties));
+    }
+    let mut entry = Vec::with_capacity(name.len() + LONG_ENTRY_BYTES);
+    entry.put_short_slice(name.as_bytes());
+    entry.put(&[LONG]);
+    entry.put(&value.to_be_bytes());
+    let mut out = Vec::with_capacity(properties.len() + entry.len() + TABLE_LENGTH_BYTES);
+    out.put(&(walk.flags | HEADERS).to_be_bytes());
+    out.put(properties.get(size_of::<u16>()..before).unwrap_or_default());
+    let headers_bytes = headers.len() + entry.len();
+    out.put(&u32::try_from(headers_bytes).unwrap_or(u32::MAX).to_be_bytes());
+    out.put(headers);
+    out.put(&entry);
+    out.put(after);
+    Ok(out)
+}
+
+/// The type octet of a signed 64-bit integer.
+const LONG: u8 = b'l';
+/// What an entry of that type takes beside its name: the name's length, the type, the value.
+const LONG_ENTRY_BYTES: usize = 1 + 1 + size_of::<i64>();
+/// What stands before the entries of a table.
+const TABLE_LENGTH_BYTES: usize = size_of::<u32>();
+
 /// Encodes a property list.
 pub fn encode_properties(properties: &Properties) -> Vec<u8> {
     let mut out = NO_PROPERTIES.to_vec();
@@ -188,4 +232,47 @@ pub fn encode_properties(properties: &Properties) -> Vec<u8> {
         *start = flags.to_be_bytes();
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use model::FieldTable;
+
+    use super::*;
+
+    /// The bytes are those of the properties decoded, changed and encoded again.
+    #[test]
+    fn a_header_is_added_to_any_properties_and_replaces_its_namesake() {
+        let short = |text: &str| Some(ShortString::truncated(text));
+        let table = |values: &[(&str, FieldValue)]| {
+            let mut table = FieldTable::new();
+            values.iter().for_each(|(name, value)| table.set(name, value.clone()));
+            Some(table)
+        };
+        let (other, value) = (FieldValue::string("n"), FieldValue::I64(-2));
+        for headers in [
+            None,
+            Some(FieldTable::new()),
+            table(&[("other", other.clone())]),
+            table(&[("a-n", other.clone()), ("n", other.clone()), ("z", FieldValue::I32(1))]),
+        ] {
+            for is_full in [false, true] {
+                let mut properties =
+                    Properties { headers: headers.clone(), ..Properties::default() };
+                if is_full {
+                    properties.content_type = short("text/plain");
+                    properties.content_encoding = short("utf-8");
+                    properties.delivery_mode = Some(2);
+                    properties.timestamp = Some(7);
+                    properties.cluster_id = short("c");
+                }
+                let found = with_long_header(&encode_properties(&properties), "n", -2).unwrap();
+                properties.headers.get_or_insert_default().set("n", value.clone());
+                assert_eq!(found, encode_properties(&properties), "{headers:?} {is_full}");
+            }
+        }
+        for bytes in [&[][..], &[0x80, 0, 5], &[0x20, 0, 0, 0, 0, 9]] {
+            assert_eq!(with_long_header(bytes, "n", 1), Err(PropertyError::Truncated));
+        }
+    }
 }

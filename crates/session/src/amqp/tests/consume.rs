@@ -265,3 +265,28 @@ fn what_needs_no_acknowledgement_is_reported_when_written() {
     assert_eq!(peer.asked(), "Written(ConsumerId(0), 3)");
     assert_eq!(peer.asked(), "");
 }
+
+/// §13, 115. The message itself, which others share, stays as it is; so does a body too large to
+/// be copied.
+#[test]
+fn a_message_of_a_stream_tells_its_offset() {
+    let mut peer = consuming(0);
+    let mut headers = FieldTable::new();
+    headers.set("a", FieldValue::I32(1));
+    headers.set("x-stream-offset", FieldValue::string("of another stream"));
+    let properties = Properties { headers: Some(headers), ..Properties::default() };
+    for (offset, properties, body) in [
+        (0_i64, NO_PROPERTIES.to_vec(), M.to_vec()),
+        (1 << 40, encode_properties(&properties), M.to_vec()),
+        (2, NO_PROPERTIES.to_vec(), vec![b'x'; 200_000]),
+    ] {
+        let message = message("k", &properties, &body);
+        peer.deliver_from_stream(offset.cast_unsigned(), &message);
+        let heard = peer.heard();
+        let mut told = message.properties().unwrap();
+        let headers = told.headers.get_or_insert_default();
+        headers.set("x-stream-offset", FieldValue::I64(offset));
+        let told = format!("header {} {:?}", body.len(), encode_properties(&told));
+        assert!(heard.contains(&told), "{heard}");
+    }
+}

@@ -127,6 +127,18 @@ impl Peer {
             consumer: ConsumerId(consumer),
             id: id(sequence),
             is_redelivered: false,
+            has_offset: false,
+            message: Arc::clone(message),
+        }));
+    }
+
+    /// The same from a stream queue, in which `offset` is the message's place.
+    pub(super) fn deliver_from_stream(&mut self, offset: u64, message: &Arc<Message>) {
+        self.hear(Event::Delivered(Delivery {
+            consumer: ConsumerId(0),
+            id: id(offset),
+            is_redelivered: false,
+            has_offset: true,
             message: Arc::clone(message),
         }));
     }

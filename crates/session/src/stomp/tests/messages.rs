@@ -108,6 +108,7 @@ fn every_subscriber_gets_the_same_tail() {
             consumer: model::ConsumerId(0),
             id: model::DeliveryId { source: model::SourceId(0), sequence: 1 },
             is_redelivered: true,
+            has_offset: false,
             message: shared.clone(),
         }));
         let head = format!(
@@ -144,4 +145,23 @@ fn a_topic_subscription_hears_its_messages_in_order_and_what_it_lost_before_them
             .collect();
         assert_eq!(said, expected.join("; "));
     }
+}
+
+/// Spec §5: behind the head, so that the rest is shared with whoever reads the same elsewhere.
+#[test]
+fn a_message_of_a_stream_tells_its_offset() {
+    let mut talk = Talk::connected("1.2");
+    talk.say("SUBSCRIBE id:1 destination:/queue/a ack:client prefetch-count:10");
+    let said = talk.hear(engine::Event::Delivered(engine::Delivery {
+        consumer: model::ConsumerId(0),
+        id: model::DeliveryId { source: model::SourceId(0), sequence: 70 },
+        is_redelivered: false,
+        has_offset: true,
+        message: plain("a", "hi").into(),
+    }));
+    assert_eq!(
+        said,
+        "MESSAGE subscription:1 message-id:T_1@@~@@1 redelivered:false ack:T_1@@~@@1 \
+         x-stream-offset:70 destination:/queue/a content-length:2|hi"
+    );
 }

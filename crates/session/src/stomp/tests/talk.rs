@@ -123,6 +123,7 @@ impl Talk {
             consumer: ConsumerId(consumer),
             id: DeliveryId { source: SourceId(0), sequence: self.sequence },
             is_redelivered: false,
+            has_offset: false,
             message: Arc::new(message),
         }))
     }
