@@ -30,5 +30,6 @@ mod stopping;
 mod store;
 mod stories;
 mod story;
+mod streams;
 mod tls;
 mod websocket_bytes;

@@ -158,6 +158,11 @@ fn queues_live_are_named_give_and_keep_their_order() {
 }
 
 #[test]
+fn a_stream_is_read_by_everybody_from_where_they_like() {
+    holds("python/streams.py");
+}
+
+#[test]
 fn each_kind_of_exchange_routes_by_its_own_rule() {
     holds("python/exchanges.py");
 }
