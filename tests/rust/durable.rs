@@ -418,7 +418,7 @@ fn a_long_queue_stays_small_in_memory_and_comes_in_order() {
             if !refused.remove(&number) {
                 assert_eq!(number, expected);
                 expected += 1;
-                if number % 1000 == 0 {
+                if number.is_multiple_of(1000) {
                     refused.insert(number);
                     let requeue = BasicNackOptions { requeue: true, multiple: false };
                     delivery.nack(requeue).await.unwrap();
@@ -426,7 +426,7 @@ fn a_long_queue_stays_small_in_memory_and_comes_in_order() {
                 }
             }
             delivery.ack(BasicAckOptions::default()).await.unwrap();
-            if number % 5000 == 0 {
+            if number.is_multiple_of(5000) {
                 most = most.max(broker.memory_bytes());
             }
         }
