@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use model::{LinkId, Message, Refusal, RoutingKey, UserName, VhostName};
+use model::{LinkId, Refusal, UserName, VhostName};
 use parking_lot::{Mutex, RwLock};
 
 use crate::access::Access;
@@ -13,16 +13,13 @@ use crate::admission::{Admission, ConnectionLimits};
 use crate::alarms::Alarms;
 use crate::auth::{PasswordHash, Rights, User, UserLimits};
 use crate::durability::Durability;
-use crate::exchange::Address;
-use crate::queue::dead_letter::{self, Death};
-use crate::queue::{self, Queue, Totals};
-use crate::routing;
+use crate::queue::{Queue, Totals};
 use crate::settings::Settings;
 use crate::stats::{Count, Counters};
 use crate::stream::Budget;
 use crate::timers::Timers;
-use crate::turn::{DeathReason, FollowUp, Turn};
-use crate::vhost::{Targets, Vhost, VhostMetadata};
+use crate::turn::{FollowUp, Turn};
+use crate::vhost::{Vhost, VhostMetadata};
 
 /// The broker core of a node.
 #[derive(Debug)]
@@ -219,13 +216,7 @@ impl Broker {
                     FollowUp::Delete(queue) => self.forget_queue(&queue),
                     FollowUp::Tick(queue, at) => self.timers.add(at, &queue),
                     FollowUp::ReadBack(queue, wanted) => queue.ask_reader(turn, wanted),
-                    FollowUp::DeadLetter { queue, message, logged, reason } => {
-                        self.dead_letter(turn, &queue, &message, reason);
-                        // The log has the copies by now, so in a crash nothing is lost between.
-                        if let Some(sequence) = logged {
-                            queue.settle_logged(&[sequence.into()]);
-                        }
-                    }
+                    FollowUp::DeadLetters(queue) => self.bury(turn, &queue),
                 }
             }
         }
@@ -245,46 +236,6 @@ impl Broker {
         let totals = queue.counts().totals;
         crate::listing::add_totals(&mut self.past.lock(), totals);
         self.counters.add(Count::QueuesDeleted, 1);
-    }
-
-    /// Publishes a dead message to the dead-letter exchange of its queue, if both are there.
-    fn dead_letter(
-        &self,
-        turn: &mut Turn,
-        queue: &Arc<Queue>,
-        message: &Arc<Message>,
-        reason: DeathReason,
-    ) {
-        let Some(to) = queue.limits().dead_letter else { return };
-        let Ok(vhost) = self.vhost(queue.vhost()) else { return };
-        let death = Death {
-            queue: queue.name(),
-            reason,
-            at_unix_seconds: unix_seconds(),
-            has_own_key: to.key.is_some(),
-        };
-        let (properties, marks) = dead_letter::death(message, death);
-        let key = to.key.or_else(|| RoutingKey::parse(message.routing_key()).ok());
-        let Some(key) = key else { return };
-        let copy = Arc::new(message.republished(to.exchange.clone(), &key, &properties, marks));
-        // What a publisher may not say has been refused when it was published.
-        let further = routing::selected_keys(&copy).unwrap_or_default();
-        let address = Address::new(&copy, copy.routing_key(), &further.keys);
-        let targets = {
-            let topology = vhost.look();
-            let Some(exchange) = topology.exchange(&to.exchange) else { return };
-            let targets = topology.route(exchange, &address);
-            exchange.count(1, targets.len());
-            targets
-        };
-        let Targets { mut queues, streams } = targets;
-        if reason != DeathReason::Rejected {
-            queues.retain(|target| !dead_letter::is_cycle(&properties, target.name()));
-        }
-        queue::publish_all(&mut queues, turn, std::slice::from_ref(&copy));
-        for stream in streams {
-            stream.publish(turn, &copy);
-        }
     }
 
     /// Does what is due: expires messages and queues.
@@ -307,7 +258,3 @@ impl Broker {
 
 /// The link of those who have none: operators. No connection has this number.
 pub(crate) const OPERATOR_LINK: LinkId = LinkId(0);
-
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}

@@ -8,6 +8,7 @@ mod admission;
 pub mod alarms;
 pub mod auth;
 pub mod broker;
+mod burial;
 pub mod definitions;
 mod durability;
 mod exchange;

@@ -60,17 +60,8 @@ pub(crate) enum FollowUp {
     /// The queue has ended, because its last consumer left or its lease ran out: forget its name
     /// and its bindings, if the name has not been given to another meanwhile.
     Delete(Arc<Queue>),
-    /// Publish `message` to the queue's dead-letter exchange.
-    DeadLetter {
-        /// The queue it died in.
-        queue: Arc<Queue>,
-        /// The message, as it was published.
-        message: Arc<Message>,
-        /// Its place, if it is in the log: it goes from there once it was published.
-        logged: Option<u64>,
-        /// Why it died.
-        reason: DeathReason,
-    },
+    /// Publish what has died in the queue to its dead-letter exchange.
+    DeadLetters(Arc<Queue>),
     /// Read messages from the log for the queue.
     ReadBack(Arc<Queue>, Wanted),
     /// Call [`Queue::tick`] at that time.

@@ -10,6 +10,7 @@ use model::DeliveryId;
 
 use super::answer::Answer;
 use super::consumers::ConsumerSpec;
+use super::deaths::Dead;
 use super::effect::Effect;
 use super::handle::Queue;
 use super::machine::Machine;
@@ -62,8 +63,14 @@ impl Queue {
             Effect::Rejected => answer.is_rejected = true,
             Effect::Counted(count) => answer.count = count,
             Effect::DeadLetter { message, logged, reason } => {
-                let queue = Arc::clone(self);
-                turn.follow_ups.push(FollowUp::DeadLetter { queue, message, logged, reason });
+                self.deaths().add(Dead { message, logged, reason });
+                let is_noted = match turn.follow_ups.last() {
+                    Some(FollowUp::DeadLetters(of)) => Arc::ptr_eq(of, self),
+                    _ => false,
+                };
+                if !is_noted {
+                    turn.follow_ups.push(FollowUp::DeadLetters(Arc::clone(self)));
+                }
             }
             Effect::ReadBack(wanted) => {
                 turn.follow_ups.push(FollowUp::ReadBack(Arc::clone(self), wanted));

@@ -13,6 +13,7 @@ use super::answer::{Answer, DeleteIf, Got};
 use super::arguments;
 use super::command::Command;
 use super::consumers::ConsumerSpec;
+use super::deaths::Deaths;
 use super::journal::{Clock, Journal};
 use super::limits::{Limits, QueueKind};
 use super::machine::Machine;
@@ -34,6 +35,7 @@ pub struct Queue {
     pub(super) is_deleted: AtomicBool,
     /// None of a queue that does not survive a restart.
     journal: Option<Journal>,
+    deaths: Deaths,
     state: Mutex<Machine>,
 }
 
@@ -79,6 +81,7 @@ impl Queue {
             arguments: accepted.arguments,
             is_deleted: AtomicBool::new(false),
             journal,
+            deaths: Deaths::default(),
             state: Mutex::new(state),
         });
         queue.touch(turn);
@@ -129,6 +132,11 @@ impl Queue {
     /// Its part of the log, if it has one.
     pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
+    }
+
+    /// What has died in it and is yet to be published.
+    pub(crate) fn deaths(&self) -> &Deaths {
+        &self.deaths
     }
 
     /// Its arguments as declared, with the resolved `x-queue-type`.

@@ -11,6 +11,7 @@ mod changes;
 mod command;
 mod consumers;
 pub mod dead_letter;
+mod deaths;
 mod effect;
 mod equivalence;
 mod expiry;
@@ -38,6 +39,7 @@ pub use journal::{Journal, MessageLog};
 pub use limits::{DeadLetterTarget, Limits, Overflow, QueueKind};
 pub use view::{ConsumerView, Counts, Totals};
 
+pub(crate) use deaths::Dead;
 pub(crate) use effect::Effect;
 pub(crate) use publish::publish_all;
 pub(crate) use read_back::{Reader, Wanted};

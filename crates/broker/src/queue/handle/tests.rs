@@ -167,16 +167,12 @@ fn a_time_to_live_asks_for_a_tick_that_dead_letters() {
     assert_eq!(*at, turn.now + Duration::from_millis(50));
     let mut later = Turn::new(*at);
     queue.tick(&mut later);
-    let keys: Vec<&[u8]> = later
-        .follow_ups
-        .iter()
-        .map(|follow_up| match follow_up {
-            FollowUp::DeadLetter { message, reason: DeathReason::Expired, .. } => {
-                message.routing_key()
-            }
-            other => panic!("{other:?}"),
-        })
-        .collect();
+    let [FollowUp::DeadLetters(of)] = &later.follow_ups[..] else { panic!("{later:?}") };
+    let mut keys = Vec::new();
+    of.deaths().carry(|dead| {
+        assert_eq!(dead.reason, DeathReason::Expired);
+        keys.push(dead.message.routing_key().to_vec());
+    });
     assert_eq!(keys, [b"a", b"b"]);
 }
 
