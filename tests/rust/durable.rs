@@ -446,6 +446,51 @@ fn a_long_queue_stays_small_in_memory_and_comes_in_order() {
     });
 }
 
+#[test]
+fn who_gets_and_who_consumes_share_a_long_queue_without_seeing_anything_twice() {
+    let directory = Directory::new();
+    let broker = directory.start("store.segment_bytes = 4MB\n");
+    block_on(async {
+        let (_connection, channel) = confirming(&broker).await;
+        declare(&channel, "q", &[]).await;
+        publish_long(&channel, "q", BEYOND_MEMORY).await;
+    });
+    drop(broker);
+    let broker = directory.start("");
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let note = |body: &[u8]| {
+        let number = long_number(body);
+        assert!(seen.borrow_mut().insert(number), "{number} came twice");
+    };
+    let is_all = || seen.borrow().len() as u64 == BEYOND_MEMORY;
+    block_on(async {
+        let (connection, channel) = channel(&broker).await;
+        let getter = async |channel: Channel| {
+            while let Some(got) = get(&channel, "q").await {
+                note(&got.data);
+                got.ack(BasicAckOptions::default()).await.unwrap();
+            }
+        };
+        let consumer = async {
+            channel.basic_qos(20, lapin::options::BasicQosOptions::default()).await.unwrap();
+            let options = BasicConsumeOptions::default();
+            let consumer =
+                channel.basic_consume("q".into(), "".into(), options, FieldTable::default());
+            let mut consumer = consumer.await.unwrap();
+            while !is_all() {
+                let Ok(next) = timeout(WAIT_MAX / 4, consumer.next()).await else { return };
+                let delivery = next.unwrap().unwrap();
+                note(&delivery.data);
+                delivery.ack(BasicAckOptions::default()).await.unwrap();
+            }
+        };
+        let (first, second) =
+            (connection.create_channel().await.unwrap(), connection.create_channel().await);
+        tokio::join!(getter(first), getter(second.unwrap()), consumer);
+        assert!(is_all(), "{} of {BEYOND_MEMORY}", seen.borrow().len());
+    });
+}
+
 /// More than a queue holds in memory.
 const BEYOND_MEMORY: u64 = 20_000;
 
