@@ -17,6 +17,15 @@ pub struct Durability {
     pub log: Arc<MessageLog>,
 }
 
+/// How a node ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All connections have ended, so what they had not settled was given back.
+    Orderly,
+    /// Some have not: what was handed out to them is not known to the log.
+    CutShort,
+}
+
 impl Broker {
     /// A broker as it was left, or with the default vhost and user if nothing was: then it
     /// [is new](Self::is_new) until [`Self::begin`].
@@ -83,16 +92,20 @@ impl Broker {
         self.durability.as_ref().is_none_or(|durability| durability.definitions.is_settled())
     }
 
-    /// Makes durable what was handed over, and notes that the node ended by itself. Nothing is kept
-    /// from here on.
+    /// Makes durable what was handed over, and notes that the node ended by itself, if it did in
+    /// order; else the next start suspects that everything was handed out. Nothing is kept from
+    /// here on.
     ///
     /// # Errors
     ///
     /// [`CloseError`] if something could not be kept, then or before.
-    pub fn close(&self) -> Result<(), CloseError> {
+    pub fn close(&self, end: End) -> Result<(), CloseError> {
         let Some(Durability { definitions, log }) = &self.durability else { return Ok(()) };
         log.store().close()?;
-        definitions.close()?;
+        match end {
+            End::Orderly => definitions.close()?,
+            End::CutShort => definitions.settle()?,
+        }
         Ok(())
     }
 

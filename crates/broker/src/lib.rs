@@ -32,7 +32,7 @@ pub mod view;
 pub use access::{Access, Declared, Follow, Operator, Routed};
 pub use alarms::Alarms;
 pub use broker::{Broker, Identity, Login};
-pub use durability::Durability;
+pub use durability::{Durability, End};
 pub use queue::{DeleteIf, MessageLog};
 pub use restore::{CloseError, RestoreError};
 pub use settings::{DefaultUser, Settings};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use broker::{Broker, RestoreError};
+use broker::{Broker, End, RestoreError};
 use engine::Engine;
 use session::Shutdown;
 use tokio::net::TcpListener;
@@ -130,18 +130,22 @@ pub(crate) async fn run(
         }
         all_gone.recv().await
     };
-    if tokio::time::timeout(DRAIN_TIMEOUT, drain).await.is_err() {
-        let left = engine.connections().len();
-        tracing::warn!(connections = left, "not all connections ended in time");
-    }
+    let end = match tokio::time::timeout(DRAIN_TIMEOUT, drain).await {
+        Ok(_) => End::Orderly,
+        Err(_) => End::CutShort,
+    };
     keepers.iter().for_each(JoinHandle::abort);
-    close(&broker);
+    close(&broker, &engine, end);
     Ok(())
 }
 
 /// The last thing that a node does.
-fn close(broker: &Broker) {
-    if let Err(error) = broker.close() {
+fn close(broker: &Broker, engine: &Engine, end: End) {
+    if end == End::CutShort {
+        let left = engine.connections().len();
+        tracing::warn!(connections = left, "not all connections ended in time");
+    }
+    if let Err(error) = broker.close(end) {
         tracing::error!(%error, "not everything could be kept");
     }
     tracing::info!("down");

@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::auth::{Tag, TopicPermission, UserLimits};
 use crate::broker::Login;
 use crate::definitions::{Changes, Definitions, Key};
+use crate::durability::End;
 use crate::queue::DeleteIf;
 use crate::sample;
 use crate::settings::Settings;
@@ -245,7 +246,7 @@ fn a_broker_comes_back_as_it_was() {
     let before = picture(&broker);
     assert!(before.len() > 40, "{before:#?}");
     assert_eq!(picture(&data.crashed().start()), before, "after a crash");
-    broker.close().unwrap();
+    broker.close(End::Orderly).unwrap();
     drop(broker);
     let again = data.start();
     assert_eq!(picture(&again), before, "after an orderly end");
@@ -253,6 +254,31 @@ fn a_broker_comes_back_as_it_was() {
     let login = |password| Login { user: &name, password, vhost: None, is_loopback: true };
     again.login(login(b"secret")).unwrap();
     again.login(login(b"wrong")).unwrap_err();
+}
+
+/// A node that was told to stop while a connection would not end wrote down that all was in order,
+/// and what that connection had came again as if nobody had seen it.
+#[test]
+fn what_was_handed_out_when_the_end_was_cut_short_says_so() {
+    let is_redelivered = |broker: &Arc<Broker>| {
+        let queue = broker.vhost(&VhostName::root()).unwrap().queue("q").unwrap();
+        let mut turn = Turn::new(Instant::now());
+        let got = queue.get(&mut turn, LinkId(9), SourceId(1), AckMode::Manual).unwrap();
+        got.unwrap().is_redelivered
+    };
+    let left = |end| {
+        let data = Kept::new();
+        let broker = data.start();
+        let mut guest = log_in(&broker, "/", 1);
+        guest.queue("q", "d", &[]);
+        guest.publish("q", "a");
+        assert!(!is_redelivered(&broker));
+        broker.close(end).unwrap();
+        data.crashed()
+    };
+    assert!(is_redelivered(&left(End::CutShort).start()));
+    // The other way around: a link that is known to have given back what it had would have said so.
+    assert!(!is_redelivered(&left(End::Orderly).start()));
 }
 
 #[test]
