@@ -21,11 +21,11 @@ fn a_backlog_that_fills_the_memory_blocks_its_publisher_until_it_is_gone() {
 }
 
 /// A small disk of one test's own; unmounted at its end.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// 256 MiB; `None`, with a notice, where nobody may mount anything.
-    fn mount() -> Option<Self> {
+    pub(crate) fn mount() -> Option<Self> {
         let folder = folder();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=256m", "tmpfs"])
@@ -38,12 +38,12 @@ impl SmallDisk {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// Leaves only so many bytes free.
-    fn fill(&self, left_bytes: u64) {
+    pub(crate) fn fill(&self, left_bytes: u64) {
         let said = |program: &str, arguments: &[&str]| {
             let output = Command::new(program).args(arguments).arg(&self.0).output().unwrap();
             String::from_utf8(output.stdout).unwrap()
@@ -59,7 +59,7 @@ impl SmallDisk {
         assert!(filled.success());
     }
 
-    fn empty(&self) {
+    pub(crate) fn empty(&self) {
         std::fs::remove_file(self.0.join("filler")).unwrap();
     }
 }

@@ -8,9 +8,10 @@ use lapin::options::{
     QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
+use crate::alarms::SmallDisk;
 use crate::broker::{Broker, WAIT_MAX, run};
 use crate::client_amqp::block_on;
 use crate::crash::{Directory, Stomp};
@@ -488,6 +489,68 @@ fn who_gets_and_who_consumes_share_a_long_queue_without_seeing_anything_twice() 
             (connection.create_channel().await.unwrap(), connection.create_channel().await);
         tokio::join!(getter(first), getter(second.unwrap()), consumer);
         assert!(is_all(), "{} of {BEYOND_MEMORY}", seen.borrow().len());
+    });
+}
+
+/// A publish that is answered, or `false` if it will not be: the disk is full, and then publishers
+/// are blocked.
+async fn is_confirmed(channel: &Channel, queue: &str, body: &[u8]) -> bool {
+    let options = BasicPublishOptions::default();
+    let sent = channel.basic_publish("".into(), queue.into(), options, body, persistent());
+    let Ok(confirm) = sent.await else { return false };
+    let answer = timeout(WAIT_MAX / 10, confirm).await;
+    matches!(answer, Ok(Ok(Confirmation::Ack(_))))
+}
+
+#[test]
+fn what_was_confirmed_before_the_disk_was_full_is_there_once_there_is_room() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let data = disk.path().join("data");
+    let environment = [("HOPWIRE_DATA_DIR", data.to_str().unwrap())];
+    let settings = "store.segment_bytes = 1MB\ndisk_free_limit.absolute = 0\n";
+    let broker = Broker::with_environment(settings, &environment);
+    let (mut confirmed, mut acked) = (0, 0);
+    block_on(async {
+        let (_connection, publisher) = confirming(&broker).await;
+        declare(&publisher, "q", &[]).await;
+        let (_other, consumer) = confirming(&broker).await;
+        for number in 0..2000 {
+            assert!(is_confirmed(&publisher, "q", &long_body(number)).await);
+        }
+        for number in 0..500 {
+            let got = get(&consumer, "q").await.unwrap();
+            assert_eq!(long_number(&got.data), number);
+            got.ack(BasicAckOptions::default()).await.unwrap();
+            acked += 1;
+        }
+        // A barrier: the acks are durable.
+        assert!(is_confirmed(&publisher, "q", &long_body(2000)).await);
+        disk.fill(3_000_000);
+        confirmed = 2001;
+        while is_confirmed(&publisher, "q", &long_body(confirmed)).await {
+            confirmed += 1;
+            assert!(confirmed < 20_000, "three megabytes are never full");
+        }
+        // Consumers go on; what they acknowledge may come again.
+        let got = get(&consumer, "q").await.unwrap();
+        assert_eq!(long_number(&got.data), acked);
+        got.ack(BasicAckOptions::default()).await.unwrap();
+    });
+    drop(broker);
+    disk.empty();
+    let broker = Broker::with_environment(settings, &environment);
+    block_on(async {
+        let (_connection, channel) = confirming(&broker).await;
+        let mut numbers = Vec::new();
+        while let Some(got) = get(&channel, "q").await {
+            numbers.push(long_number(&got.data));
+            got.ack(BasicAckOptions::default()).await.unwrap();
+        }
+        // The last one may be there, too: it was written, and nobody heard of it.
+        numbers.retain(|number| *number < confirmed);
+        assert!(numbers.first() == Some(&acked) || numbers.first() == Some(&(acked + 1)));
+        assert!(numbers.iter().copied().eq(numbers[0]..confirmed), "{confirmed}: {numbers:?}");
+        assert!(is_confirmed(&channel, "q", &long_body(0)).await, "it takes messages again");
     });
 }
 
