@@ -73,6 +73,30 @@ fn stop(mut broker: Broker) {
 }
 
 #[test]
+fn an_orderly_stop_leaves_the_definitions_as_json_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let broker = directory.start("");
+    block_on(async {
+        let (_connection, channel) = channel(&broker).await;
+        declare(&channel, "kept", &[]).await;
+        let transient = QueueDeclareOptions::default();
+        channel.queue_declare("gone".into(), transient, FieldTable::default()).await.unwrap();
+    });
+    let file = directory.path().join("definitions.json");
+    assert!(!file.exists());
+    stop(broker);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let queues = all["queues"].as_array().unwrap();
+    let names: Vec<_> = queues.iter().map(|queue| queue["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["kept"]);
+    assert_eq!(all["users"][0]["name"], "guest");
+    assert!(all["users"][0]["password_hash"].as_str().is_some_and(|hash| hash.len() > 40));
+}
+
+#[test]
 fn an_orderly_stop_remembers_what_was_handed_out_and_a_kill_suspects_all() {
     let directory = Directory::new();
     let broker = directory.start("");

@@ -6,6 +6,7 @@
 mod app;
 mod auth;
 mod error;
+mod export;
 mod json;
 mod page;
 mod rates;
@@ -15,4 +16,5 @@ mod router;
 mod ui;
 
 pub use app::{Listener, Settings};
+pub use export::definitions;
 pub use router::serve;

@@ -7,6 +7,7 @@ mod config;
 mod connection;
 mod directory;
 mod doctor;
+mod export;
 mod listener;
 mod logging;
 mod node;

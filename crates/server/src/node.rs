@@ -18,6 +18,7 @@ use crate::arguments::Serve;
 use crate::banner::Banner;
 use crate::config::{ConvertError, Listeners, Settings};
 use crate::directory::{Directory, DirectoryError};
+use crate::export;
 use crate::listener::{ListenError, listen, shortened_backlog};
 use crate::tls::{Acceptor, Wanted};
 use crate::watch::{self, System, Watermarks};
@@ -135,15 +136,18 @@ pub(crate) async fn run(
         Err(_) => End::CutShort,
     };
     keepers.iter().for_each(JoinHandle::abort);
-    close(&broker, &engine, end);
+    close(&broker, &engine, serve, end);
     Ok(())
 }
 
 /// The last thing that a node does.
-fn close(broker: &Broker, engine: &Engine, end: End) {
+fn close(broker: &Broker, engine: &Engine, serve: &Serve, end: End) {
     if end == End::CutShort {
         let left = engine.connections().len();
         tracing::warn!(connections = left, "not all connections ended in time");
+    }
+    if let Err(error) = export::write(&serve.data_dir, broker) {
+        tracing::warn!(%error, "the definitions could not be exported");
     }
     if let Err(error) = broker.close(end) {
         tracing::error!(%error, "not everything could be kept");
