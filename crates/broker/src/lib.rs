@@ -14,6 +14,7 @@ mod durability;
 mod exchange;
 pub mod inbox;
 pub mod listing;
+mod pattern;
 pub mod queue;
 mod restore;
 mod routing;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use model::{ExchangeName, Permission, Refusal, Resource, Right, RoutingKey, VhostName};
 
-use super::pattern::Pattern;
 use super::place::Place;
 use super::rules::RuleLists;
 use super::user::User;
+use crate::pattern::Pattern;
 
 /// A user's patterns in one vhost, compiled.
 #[derive(Debug)]

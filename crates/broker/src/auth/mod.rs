@@ -4,7 +4,6 @@
 
 mod grants;
 mod password;
-mod pattern;
 mod place;
 mod rights;
 mod rules;

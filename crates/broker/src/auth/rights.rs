@@ -10,9 +10,9 @@ use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::grants::{Grants, Patterns, TopicPatterns};
 use super::password::PasswordHash;
-use super::pattern::{Pattern, with_variables};
 use super::rules::{RuleLists, RuleSubject};
 use super::user::User;
+use crate::pattern::{Pattern, PatternError, with_variables};
 
 /// A user's patterns for the keys of one topic exchange. Source: RabbitMQ, "Topic Authorisation".
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -284,6 +284,6 @@ impl Pool {
 /// The pool is not swept before it has grown by this many patterns.
 const POOL_UNSWEPT: usize = 64;
 
-fn refuse(error: super::pattern::PatternError) -> Refusal {
+fn refuse(error: PatternError) -> Refusal {
     Refusal::PreconditionFailed(error.to_string().into())
 }

@@ -1,4 +1,4 @@
-//! A permission pattern: a regular expression searched, unanchored, in a name or a key.
+//! A pattern of rights and policies: a regular expression searched, unanchored, in a name or key.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 
 /// A compiled pattern. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     /// `.*`: everything. Not worth a machine.
     Everything,
     /// The empty pattern stands for `^$`: only the empty name.
@@ -23,7 +23,7 @@ pub(super) enum Pattern {
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PatternError {
+pub(crate) enum PatternError {
     #[error("pattern has {0} bytes, wanted at most {PATTERN_BYTES_MAX}")]
     TooLong(usize),
     #[error("pattern '{pattern}' is not a regular expression we can use: {reason}")]
@@ -37,7 +37,7 @@ impl Pattern {
     ///
     /// [`PatternError`] if it is too long, malformed, or needs what cannot be searched for in
     /// linear time: look-around and back-references, which RabbitMQ's PCRE has.
-    pub(super) fn compile(text: &str) -> Result<Self, PatternError> {
+    pub(crate) fn compile(text: &str) -> Result<Self, PatternError> {
         match text {
             "" | "^$" => return Ok(Self::Empty),
             ".*" | "^.*$" | "^.*" | ".*$" => return Ok(Self::Everything),
@@ -56,7 +56,7 @@ impl Pattern {
     }
 
     /// Whether it is found in `name`.
-    pub(super) fn is_found_in(&self, name: &[u8]) -> bool {
+    pub(crate) fn is_found_in(&self, name: &[u8]) -> bool {
         match self {
             Self::Everything => true,
             Self::Empty => name.is_empty(),
@@ -65,7 +65,7 @@ impl Pattern {
     }
 
     /// Whether nobody but the caller's table holds it.
-    pub(super) fn is_unshared(&self) -> bool {
+    pub(crate) fn is_unshared(&self) -> bool {
         matches!(self, Self::Search(regex) if Arc::strong_count(regex) == 1)
     }
 }
@@ -73,7 +73,7 @@ impl Pattern {
 /// Puts the session's names into a pattern, as text that means only itself.
 ///
 /// Source: RabbitMQ, "Topic Authorisation": `{username}` and `{vhost}`.
-pub(super) fn with_variables(pattern: &str, user: &str, vhost: &str) -> String {
+pub(crate) fn with_variables(pattern: &str, user: &str, vhost: &str) -> String {
     pattern.replace("{username}", &regex::escape(user)).replace("{vhost}", &regex::escape(vhost))
 }
 
