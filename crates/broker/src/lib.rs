@@ -15,6 +15,7 @@ mod exchange;
 pub mod inbox;
 pub mod listing;
 mod pattern;
+pub mod policy;
 pub mod queue;
 mod restore;
 mod routing;
@@ -30,7 +31,7 @@ mod undo;
 pub mod vhost;
 pub mod view;
 
-pub use access::{Access, Declared, Follow, Operator, Routed};
+pub use access::{Access, Declared, Follow, Operator, Policymaker, Routed};
 pub use alarms::Alarms;
 pub use broker::{Broker, Identity, Login};
 pub use durability::{Durability, End};

@@ -11,6 +11,7 @@ use model::{
 
 use crate::broker::Broker;
 use crate::exchange::Exchange;
+use crate::policy::{Policies, Policy, PolicyKind, Subject};
 use crate::queue::{ConsumerView, Counts, Queue, QueueKind, Totals};
 use crate::stats::Count;
 use crate::stream::{CursorView, Stream};
@@ -35,10 +36,18 @@ impl Broker {
         self.all_vhosts().iter().map(view).collect()
     }
 
+    /// The policies of one kind in a vhost, the one that counts first at the front; `None` if there
+    /// is no such vhost.
+    pub fn list_policies(&self, vhost: &VhostName, kind: PolicyKind) -> Option<Vec<Arc<Policy>>> {
+        let vhost = self.vhost(vhost).ok()?;
+        Some(vhost.policies().of(kind).to_vec())
+    }
+
     /// The exchanges of a vhost; `None` if there is no such vhost.
     pub fn list_exchanges(&self, vhost: &VhostName) -> Option<Vec<ExchangeView>> {
         let vhost = self.vhost(vhost).ok()?;
-        let view = |exchange: &Exchange<Target>| exchange_view(&vhost, exchange);
+        let policies = vhost.policies();
+        let view = |exchange: &Exchange<Target>| exchange_view(&vhost, &policies, exchange);
         let mut all: Vec<ExchangeView> = vhost.look().exchanges().map(view).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Some(all)
@@ -47,12 +56,13 @@ impl Broker {
     /// The queues of a vhost and the topic subscriptions; `None` if there is no such vhost.
     pub fn list_queues(&self, vhost: &VhostName) -> Option<Vec<QueueView>> {
         let vhost = self.vhost(vhost).ok()?;
-        let mut all: Vec<QueueView> =
-            queues(&vhost).iter().map(|queue| queue_view(&vhost, queue)).collect();
+        let policies = vhost.policies();
+        let view = |queue| queue_view(&vhost, &policies, queue);
+        let mut all: Vec<QueueView> = queues(&vhost).iter().map(view).collect();
         let now = Instant::now();
         for (.., stream) in streams(&vhost) {
             let cursors = stream.views(now).into_iter();
-            all.extend(cursors.map(|cursor| subscription_view(&vhost, cursor)));
+            all.extend(cursors.map(|cursor| subscription_view(&vhost, &policies, cursor)));
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Some(all)
@@ -182,7 +192,7 @@ fn streams(vhost: &Vhost) -> Vec<(ExchangeName, RoutingKey, Arc<Stream>)> {
     topology.streams().iter().map(row).collect()
 }
 
-fn exchange_view(vhost: &Vhost, exchange: &Exchange<Target>) -> ExchangeView {
+fn exchange_view(vhost: &Vhost, policies: &Policies, exchange: &Exchange<Target>) -> ExchangeView {
     let spec = exchange.spec();
     ExchangeView {
         vhost: vhost.name().clone(),
@@ -192,12 +202,13 @@ fn exchange_view(vhost: &Vhost, exchange: &Exchange<Target>) -> ExchangeView {
         is_auto_delete: spec.is_auto_delete,
         is_internal: spec.is_internal,
         arguments: spec.arguments.clone(),
+        policies: policies.effective(Subject::Exchange, spec.name.as_str()),
         published_in: exchange.published_in(),
         published_out: exchange.published_out(),
     }
 }
 
-fn queue_view(vhost: &Vhost, queue: &Arc<Queue>) -> QueueView {
+fn queue_view(vhost: &Vhost, policies: &Policies, queue: &Arc<Queue>) -> QueueView {
     let consumer = |known: ConsumerView| ConsumerOf {
         link: known.link,
         channel: known.channel,
@@ -216,13 +227,14 @@ fn queue_view(vhost: &Vhost, queue: &Arc<Queue>) -> QueueView {
         is_auto_delete: queue.is_auto_delete(),
         owner: queue.owner(),
         arguments: queue.arguments().clone(),
+        policies: policies.effective(queue.kind().subject(), queue.name().as_str()),
         counts: queue.counts(),
         dropped_slow: 0,
         consumers: queue.consumers().into_iter().map(consumer).collect(),
     }
 }
 
-fn subscription_view(vhost: &Vhost, cursor: CursorView) -> QueueView {
+fn subscription_view(vhost: &Vhost, policies: &Policies, cursor: CursorView) -> QueueView {
     let totals = Totals {
         published: cursor.delivered + cursor.dropped + cursor.ready,
         delivered_automatic: cursor.delivered,
@@ -247,6 +259,7 @@ fn subscription_view(vhost: &Vhost, cursor: CursorView) -> QueueView {
     };
     QueueView {
         vhost: vhost.name().clone(),
+        policies: policies.effective(Subject::Classic, cursor.name.as_str()),
         name: cursor.name,
         kind: QueueKind::Classic,
         is_durable: false,

@@ -68,10 +68,11 @@ fn rank(definition: &Definition) -> u8 {
         Definition::Vhost(..) => 0,
         Definition::User(_) => 1,
         Definition::Permission(..) | Definition::TopicPermission(..) => 2,
-        Definition::Exchange(..) => 3,
-        Definition::Queue(..) => 4,
-        Definition::Binding(..) => 5,
-        Definition::Parameter(..) => 6,
+        Definition::Policy(..) => 3,
+        Definition::Exchange(..) => 4,
+        Definition::Queue(..) => 5,
+        Definition::Binding(..) => 6,
+        Definition::Parameter(..) => 7,
     }
 }
 
@@ -138,12 +139,17 @@ impl Broker {
                 let mut turn = Turn::new(Instant::now());
                 let log = self.log().map(|log| Journal::new(log, self.number_of(&name, &spec, id)));
                 let made = Queue::create(&mut turn, &name, queue_name, None, &spec, log);
-                vhost.change().add_queue(&made.map_err(refused)?);
+                let queue = made.map_err(refused)?;
+                vhost.govern(&mut turn, &queue);
+                vhost.change().add_queue(&queue);
                 self.finish(&mut turn);
             }
             Definition::Binding(name, binding) => {
                 let bound = vhost(&name)?.change().bind(&binding, OPERATOR_LINK, &name);
                 bound.map_err(refused)?;
+            }
+            Definition::Policy(name, kind, policy) => {
+                vhost(&name)?.change().set_policy(kind, &policy);
             }
             Definition::Parameter(..) => {}
         }
@@ -211,6 +217,9 @@ fn describe(definition: &Definition) -> String {
         }
         Definition::Binding(vhost, binding) => {
             format!("a binding of exchange '{}' in vhost '{vhost}'", binding.source)
+        }
+        Definition::Policy(vhost, kind, policy) => {
+            format!("{} '{}' in vhost '{vhost}'", kind.as_str(), policy.name())
         }
         Definition::Parameter(vhost, component, name, _) => {
             format!("parameter '{name}' of '{component}' in vhost '{vhost}'")

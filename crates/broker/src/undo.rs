@@ -88,6 +88,11 @@ impl Broker {
                 let kind = ExchangeKind::parse(&spec.kind).ok_or_else(unknown)?;
                 self.vhost(vhost)?.put_back(|topology| topology.add_exchange(spec, kind));
             }
+            Definition::Policy(name, kind, policy) => {
+                let vhost = self.vhost(name)?;
+                vhost.put_back(|topology| topology.set_policy(*kind, policy));
+                vhost.govern_all(turn);
+            }
             Definition::Queue(vhost, spec, _) => self.put_queue_back(turn, vhost, spec)?,
             Definition::Binding(name, binding) => {
                 let vhost = self.vhost(name)?;
@@ -112,7 +117,9 @@ impl Broker {
         let journal = Journal::new(log, definitions.next_queue());
         journal.define(Ticket::NEVER);
         let queue = Queue::create(turn, vhost, name.clone(), None, spec, Some(journal))?;
-        self.vhost(vhost)?.put_back(|topology| topology.add_queue(&queue));
+        let vhost = self.vhost(vhost)?;
+        vhost.govern(turn, &queue);
+        vhost.put_back(|topology| topology.add_queue(&queue));
         Ok(())
     }
 
@@ -132,6 +139,11 @@ impl Broker {
             Definition::Exchange(name, spec) => {
                 let vhost = self.vhost(name)?;
                 vhost.put_back(|topology| topology.delete_exchange(&spec.name, false, name))?;
+            }
+            Definition::Policy(name, kind, policy) => {
+                let vhost = self.vhost(name)?;
+                vhost.put_back(|topology| topology.remove_policy(*kind, policy.name()));
+                vhost.govern_all(turn);
             }
             Definition::Queue(vhost, spec, _) => {
                 if let Some(name) = &spec.name {

@@ -9,6 +9,7 @@ use model::{
 };
 
 use crate::auth::{RuleSubject, Tag, TopicPermission};
+use crate::policy::Effective;
 use crate::queue::{Counts, QueueKind};
 use crate::vhost::VhostLimits;
 
@@ -42,6 +43,8 @@ pub struct ExchangeView {
     pub is_internal: bool,
     /// Its arguments.
     pub arguments: FieldTable,
+    /// The policies that apply to it.
+    pub policies: Effective,
     /// Messages published to it.
     pub published_in: u64,
     /// Messages that left it: one per queue or subscription.
@@ -65,6 +68,8 @@ pub struct QueueView {
     pub owner: Option<LinkId>,
     /// Its arguments.
     pub arguments: FieldTable,
+    /// The policies that apply to it.
+    pub policies: Effective,
     /// How full it is and what went through it.
     pub counts: Counts,
     /// Messages that a topic subscription lost, because it was too slow.

@@ -10,6 +10,7 @@ use model::{
 use super::Access;
 use crate::auth::Place;
 use crate::inbox::Inbox;
+use crate::policy::Subject;
 use crate::queue::Queue;
 use crate::stream::{Cursor, CursorLimits, CursorSpec};
 use crate::turn::Turn;
@@ -66,7 +67,8 @@ impl Access {
     pub fn follow(&mut self, turn: &mut Turn, follow: Follow<'_>) -> Result<Cursor, Refusal> {
         self.check_follow(&follow)?;
         let overflow = self.broker.settings.streams.overflow;
-        let limits = CursorLimits::of(follow.arguments, overflow).ok_or_else(|| {
+        let arguments = self.governed(follow.queue, follow.arguments);
+        let limits = CursorLimits::of(&arguments, overflow).ok_or_else(|| {
             let text = format!("arguments of '{}' need a queue of its own", follow.queue);
             Refusal::PreconditionFailed(text.into())
         })?;
@@ -82,6 +84,24 @@ impl Access {
         };
         let binding = (follow.exchange, follow.key);
         self.vhost.follow(turn.now, &self.broker.budget, binding, spec)
+    }
+
+    /// The arguments of a topic subscription with what policies say about subscription queues, as
+    /// far as it can be done without a queue. Policies that are set later do not change it.
+    fn governed(&self, queue: &QueueName, arguments: &FieldTable) -> FieldTable {
+        const GOVERNED: [&str; 3] = ["x-max-length", "x-max-length-bytes", "x-message-ttl"];
+        let mut governed = arguments.clone();
+        let policies = self.vhost.policies();
+        if !policies.is_empty() {
+            let effective = policies.effective(Subject::Classic, queue.as_str());
+            let all = effective.arguments(arguments);
+            for key in GOVERNED {
+                if let Some(value) = all.get(key) {
+                    governed.set(key, value.clone());
+                }
+            }
+        }
+        governed
     }
 
     fn check_follow(&mut self, follow: &Follow<'_>) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ mod bindings;
 mod consume;
 mod exchanges;
 mod operator;
+mod policies;
 mod publish;
 mod queues;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use crate::vhost::Vhost;
 
 pub use consume::Follow;
 pub use operator::Operator;
+pub use policies::Policymaker;
 pub use publish::Routed;
 pub use queues::Declared;
 

@@ -120,9 +120,11 @@ impl Access {
             );
             return Err(Refusal::PreconditionFailed(text.into()));
         }
+        self.vhost.govern(turn, &queue);
         let mut topology = self.vhost.change();
         let is_added = topology.add_queue(&queue);
         turn.awaits(topology.done());
+        self.vhost.govern(turn, &queue);
         Ok(is_added.then_some(queue))
     }
 

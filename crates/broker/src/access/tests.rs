@@ -6,6 +6,7 @@
 
 mod bindings;
 mod declare;
+mod policies;
 mod publish;
 mod rights;
 mod run;
@@ -24,6 +25,7 @@ use super::{Access, Follow};
 use crate::auth::{RuleSubject, Tag, TopicPermission, UserLimits};
 use crate::broker::{Broker, Login};
 use crate::inbox::Inbox;
+use crate::policy::{ApplyTo, Policy, PolicyKind, PolicySpec};
 use crate::queue::DeleteIf;
 use crate::sample;
 use crate::settings::Settings;
@@ -106,6 +108,9 @@ impl World {
         let words: Vec<&str> = line.split_whitespace().collect();
         let answer = match words.as_slice() {
             ["user" | "permit" | "topic" | "rules" | "forget", ..] => self.operate(&words),
+            [who, verb @ ("policy" | "operator-policy"), name, rest @ ..] => {
+                self.set_policy(who, verb, name, rest)
+            }
             [who, "leave"] => {
                 self.links.remove(*who).unwrap().leave(&mut self.turn);
                 "ok".to_owned()
@@ -160,6 +165,33 @@ impl World {
             ["forget", name] => node.delete_user(&user(name)).to_string(),
             _ => panic!("{words:?}"),
         }
+    }
+
+    /// `ann policy p ^q max-length:2 priority=3 to=queues`; without a pattern it is deleted.
+    fn set_policy(&mut self, who: &str, verb: &str, name: &str, words: &[&str]) -> String {
+        let password: &[u8] = if who == "guest" { b"guest" } else { b"secret" };
+        let (user, vhost) = (user(who), None);
+        let login = Login { user: &user, password, vhost, is_loopback: true };
+        let identity = self.broker.login(login).unwrap();
+        let kind = match verb {
+            "policy" => PolicyKind::Policy,
+            _ => PolicyKind::Operator,
+        };
+        let made = self.broker.make_policies(&identity, &VhostName::root(), kind);
+        says(made, |policymaker| {
+            let [pattern, rest @ ..] = words else {
+                return policymaker.delete(&mut self.turn, name).to_string();
+            };
+            let spec = PolicySpec {
+                name: name.to_owned(),
+                pattern: (*pattern).to_owned(),
+                apply_to: option(rest, "to").map_or(ApplyTo::All, |it| ApplyTo::parse(it).unwrap()),
+                priority: option(rest, "priority").map_or(0, |it| it.parse().unwrap()),
+                definition: arguments(rest),
+            };
+            let policy = Policy::parse(kind, spec).unwrap();
+            policymaker.set(&mut self.turn, policy).to_string()
+        })
     }
 
     fn enter(&mut self, who: &str) -> Result<(), Refusal> {

@@ -3,6 +3,8 @@
 //! A key is a letter for the kind, then the names that make it unique, the vhost first: so what
 //! belongs to a vhost stands together for each kind.
 
+use std::sync::Arc;
+
 use model::{
     Binding, Destination, ExchangeName, ExchangeSpec, Permission, QueueName, QueueSpec, RoutingKey,
     UserName, VhostName,
@@ -10,6 +12,7 @@ use model::{
 
 use super::encode::{Fields, Malformed, put_bytes, put_number, put_option, put_table};
 use crate::auth::{HashAlgorithm, PasswordHash, Tag, TopicPermission, User, UserLimits};
+use crate::policy::{ApplyTo, Policy, PolicyKind, PolicySpec};
 use crate::store::QueueId;
 use crate::vhost::{VhostLimits, VhostMetadata};
 
@@ -24,6 +27,7 @@ pub(crate) enum Definition {
     /// A queue, by its name in the spec, with its number in the log.
     Queue(VhostName, QueueSpec, QueueId),
     Binding(VhostName, Binding),
+    Policy(VhostName, PolicyKind, Arc<Policy>),
     /// A vhost, a component, a name, and what it says.
     Parameter(VhostName, Box<str>, Box<str>, Box<[u8]>),
 }
@@ -39,10 +43,12 @@ const TOPIC_PERMISSION: u8 = b't';
 const EXCHANGE: u8 = b'e';
 const QUEUE: u8 = b'q';
 const BINDING: u8 = b'b';
+const POLICY: u8 = b'y';
 const PARAMETER: u8 = b'm';
 
 /// Kinds that belong to a vhost.
-const IN_VHOST: [u8; 6] = [PERMISSION, TOPIC_PERMISSION, EXCHANGE, QUEUE, BINDING, PARAMETER];
+const IN_VHOST: [u8; 7] =
+    [PERMISSION, TOPIC_PERMISSION, EXCHANGE, QUEUE, BINDING, POLICY, PARAMETER];
 
 impl Key {
     fn new(kind: u8, names: &[&[u8]]) -> Self {
@@ -90,6 +96,10 @@ impl Key {
         Self::new(BINDING, &[vhost, source, kind, name, key.as_bytes(), &table])
     }
 
+    pub(crate) fn policy(vhost: &VhostName, kind: PolicyKind, name: &str) -> Self {
+        Self::new(POLICY, &[vhost.as_str(), kind.as_str(), name].map(str::as_bytes))
+    }
+
     pub(crate) fn parameter(vhost: &VhostName, component: &str, name: &str) -> Self {
         Self::new(PARAMETER, &[vhost.as_str(), component, name].map(str::as_bytes))
     }
@@ -115,6 +125,7 @@ impl Definition {
                 Key::new(QUEUE, &[vhost.as_str().as_bytes(), name.as_bytes()])
             }
             Self::Binding(vhost, binding) => Key::binding(vhost, binding),
+            Self::Policy(vhost, kind, policy) => Key::policy(vhost, *kind, policy.name()),
             Self::Parameter(vhost, component, name, _) => Key::parameter(vhost, component, name),
         }
     }
@@ -156,6 +167,12 @@ impl Definition {
                 put_table(&mut value, &spec.arguments);
             }
             Self::Binding(..) => {}
+            Self::Policy(.., policy) => {
+                put_text(&mut value, policy.pattern());
+                put_text(&mut value, policy.apply_to().as_str());
+                put_number(&mut value, policy.priority().cast_unsigned());
+                put_table(&mut value, policy.definition().table());
+            }
             Self::Parameter(.., bytes) => value.extend_from_slice(bytes),
         }
         value
@@ -205,6 +222,7 @@ impl Definition {
                 Ok(Self::Queue(vhost, spec, id))
             }
             BINDING => Self::read_binding(names),
+            POLICY => Self::read_policy(names, value),
             PARAMETER => {
                 let vhost = names.name(VhostName::parse)?;
                 let (component, name) = (names.text()?.into(), names.text()?.into());
@@ -237,6 +255,20 @@ impl Definition {
         let tags = texts(value)?.into_iter().map(Tag::new).collect();
         let limits = UserLimits { connections_max: value.option()?, channels_max: value.option()? };
         Ok(Self::User(User { name, password, tags, limits }))
+    }
+
+    fn read_policy(names: &mut Fields<'_>, value: &mut Fields<'_>) -> Result<Self, Malformed> {
+        let vhost = names.name(VhostName::parse)?;
+        let kind = PolicyKind::parse(names.text()?).ok_or(Malformed("a policy of no kind"))?;
+        let spec = PolicySpec {
+            name: names.text()?.to_owned(),
+            pattern: value.text()?.to_owned(),
+            apply_to: ApplyTo::parse(value.text()?).ok_or(Malformed("a policy for no kind"))?,
+            priority: value.number()?.cast_signed(),
+            definition: value.table()?,
+        };
+        let policy = Policy::kept(spec).map_err(|_| Malformed("a policy's pattern is none"))?;
+        Ok(Self::Policy(vhost, kind, Arc::new(policy)))
     }
 
     fn read_binding(names: &mut Fields<'_>) -> Result<Self, Malformed> {

@@ -1,6 +1,7 @@
 //! Definitions on a real file, closed or left as a crash leaves them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::{
@@ -11,6 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::auth::{PasswordHash, Tag, TopicPermission, User, UserLimits};
+use crate::policy::{ApplyTo, Policy, PolicyKind, PolicySpec};
 use crate::store::QueueId;
 use crate::vhost::{VhostLimits, VhostMetadata};
 
@@ -77,6 +79,12 @@ fn queue_definition(of: &str, name: &str, number: u64) -> Definition {
     Definition::Queue(vhost(of), spec, QueueId(number))
 }
 
+fn policy_definition(of: &str, kind: PolicyKind) -> Definition {
+    let mut spec = PolicySpec { name: "p".to_owned(), ..PolicySpec::default() };
+    spec.definition.set("max-length", FieldValue::I64(5));
+    Definition::Policy(vhost(of), kind, Arc::new(Policy::parse(kind, spec).unwrap()))
+}
+
 fn exchange_definition(of: &str, name: &str) -> Definition {
     let spec = ExchangeSpec {
         name: exchange(name),
@@ -138,6 +146,7 @@ fn definition() -> impl Strategy<Value = Definition> {
         let bytes = proptest::collection::vec(any::<u8>(), 0..9);
         bytes.prop_map(|bytes| RoutingKey::parse(&bytes).unwrap())
     };
+    let pattern = prop_oneof![Just(String::new()), Just("^q[.]".to_owned())];
     let destination = prop_oneof![
         name().prop_map(|name| Destination::Queue(queue(&name))),
         name().prop_map(|name| Destination::Exchange(exchange(&name))),
@@ -186,6 +195,16 @@ fn definition() -> impl Strategy<Value = Definition> {
         (of(), exchange_name(), destination, routing_key(), table()).prop_map(
             |(of, source, destination, key, arguments)| {
                 Definition::Binding(of, Binding { source, destination, key, arguments })
+            }
+        ),
+        (of(), any::<bool>(), text(), pattern, any::<i64>(), table()).prop_map(
+            |(of, is_operator, name, pattern, priority, definition)| {
+                let (apply_to, kind) = match is_operator {
+                    true => (ApplyTo::QuorumQueues, PolicyKind::Operator),
+                    false => (ApplyTo::All, PolicyKind::Policy),
+                };
+                let spec = PolicySpec { name, pattern, apply_to, priority, definition };
+                Definition::Policy(of, kind, Arc::new(Policy::kept(spec).unwrap()))
             }
         ),
         (of(), text(), text(), proptest::collection::vec(any::<u8>(), 0..30)).prop_map(
@@ -334,6 +353,8 @@ fn a_vhost_goes_with_all_that_is_in_it_and_no_other() {
             exchange_definition(of, "e"),
             queue_definition(of, "q", 1),
             Definition::Binding(vhost(of), binding("e", Destination::Queue(queue("q")), "k")),
+            policy_definition(of, PolicyKind::Policy),
+            policy_definition(of, PolicyKind::Operator),
             Definition::Parameter(vhost(of), "c".into(), "n".into(), Box::from(*b"{}")),
         ]
     };

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::{Destination, ExchangeKind, ExchangeSpec, FieldTable, Refusal, RoutingKey};
+use model::{
+    Destination, ExchangeKind, ExchangeName, ExchangeSpec, FieldTable, FieldValue, Refusal,
+    RoutingKey,
+};
 use smallvec::SmallVec;
 
 use super::address::Address;
@@ -18,6 +21,8 @@ use super::topic::{self, Topic};
 pub(crate) struct Exchange<T> {
     spec: ExchangeSpec,
     kind: ExchangeKind,
+    /// What a policy says, if the arguments do not.
+    alternate: Option<ExchangeName>,
     /// What was bound by name. Two bindings that differ only in their arguments share an entry.
     bindings: BTreeMap<(Destination, RoutingKey), SmallVec<[Bound<T>; 1]>>,
     /// How many targets were attached, which have no name.
@@ -64,6 +69,7 @@ impl<T: Bindable> Exchange<T> {
         Self {
             spec,
             kind,
+            alternate: None,
             bindings: BTreeMap::new(),
             attached: 0,
             table,
@@ -80,6 +86,18 @@ impl<T: Bindable> Exchange<T> {
     /// How it routes.
     pub(crate) fn kind(&self) -> ExchangeKind {
         self.kind
+    }
+
+    /// The exchange that gets what this one cannot route: its own argument before what a policy
+    /// says. Source: RabbitMQ, "Alternate Exchanges".
+    pub(crate) fn alternate(&self) -> Option<&str> {
+        let own = self.spec.arguments.get("alternate-exchange").and_then(FieldValue::as_str);
+        own.or_else(|| self.alternate.as_ref().map(ExchangeName::as_str))
+    }
+
+    /// What a policy says about it from here on.
+    pub(crate) fn set_alternate(&mut self, alternate: Option<ExchangeName>) {
+        self.alternate = alternate;
     }
 
     /// Whether a binding with that key and those arguments can be.

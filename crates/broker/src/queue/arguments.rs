@@ -294,7 +294,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// What checked arguments amount to.
-fn limits(kind: QueueKind, arguments: &FieldTable) -> Limits {
+pub(super) fn limits(kind: QueueKind, arguments: &FieldTable) -> Limits {
     let whole = |key| arguments.get(key).and_then(FieldValue::as_integer);
     let count = |key| whole(key).and_then(|value| u64::try_from(value).ok());
     let text = |key| arguments.get(key).and_then(FieldValue::as_str);

@@ -1,7 +1,7 @@
 //! A queue as everybody holds it: locks it, applies a command, has carried out what the rules say.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use model::{
     AckMode, ConsumerId, DeliveryId, FieldTable, LinkId, Outcome, QueueName, QueueSpec, Refusal,
@@ -33,6 +33,8 @@ pub struct Queue {
     owner: Option<LinkId>,
     arguments: FieldTable,
     pub(super) is_deleted: AtomicBool,
+    /// The generation of the policies that it obeys; changes under the lock of its state only.
+    pub(super) obeys: AtomicU64,
     /// None of a queue that does not survive a restart.
     journal: Option<Journal>,
     deaths: Deaths,
@@ -80,6 +82,7 @@ impl Queue {
             owner: owner.filter(|_| spec.is_exclusive),
             arguments: accepted.arguments,
             is_deleted: AtomicBool::new(false),
+            obeys: AtomicU64::new(0),
             journal,
             deaths: Deaths::default(),
             state: Mutex::new(state),
@@ -186,11 +189,6 @@ impl Queue {
     /// Notes that it was declared again (also passively): its lease starts anew.
     pub fn touch(self: &Arc<Self>, turn: &mut Turn) {
         self.apply(turn, Command::Touch);
-    }
-
-    /// From here on holds messages that way, as a policy asks.
-    pub fn set_limits(self: &Arc<Self>, turn: &mut Turn, limits: Limits) {
-        self.apply(turn, Command::SetLimits(Box::new(limits)));
     }
 
     /// Serves a consumer.

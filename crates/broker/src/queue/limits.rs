@@ -1,8 +1,10 @@
-//! How a queue holds messages: what its arguments, and later its policies, amount to.
+//! How a queue holds messages: what its arguments and policies amount to.
 
 use std::time::Duration;
 
 use model::{ExchangeName, RoutingKey};
+
+use crate::policy::Subject;
 
 /// How a queue holds messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +92,15 @@ impl QueueKind {
             Self::Classic => "classic",
             Self::Quorum => "quorum",
             Self::Stream => "stream",
+        }
+    }
+
+    /// As policies see it.
+    pub fn subject(self) -> Subject {
+        match self {
+            Self::Classic => Subject::Classic,
+            Self::Quorum => Subject::Quorum,
+            Self::Stream => Subject::Stream,
         }
     }
 

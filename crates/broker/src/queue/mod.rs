@@ -15,6 +15,7 @@ mod deaths;
 mod effect;
 mod equivalence;
 mod expiry;
+mod govern;
 mod handle;
 mod journal;
 mod limits;

@@ -8,12 +8,13 @@ use model::{
     Permission, QueueName, QueueSpec, Refusal, RoutingKey, UserName, VhostName,
 };
 
-use crate::access::Access;
+use crate::access::{Access, Policymaker};
 use crate::auth::{Tag, TopicPermission, UserLimits};
 use crate::broker::{Broker, Login};
 use crate::definitions::image::Image;
 use crate::definitions::{Definition, Definitions, Key};
 use crate::durability::Durability;
+use crate::policy::{Policy, PolicyKind, PolicySpec};
 use crate::queue::{DeleteIf, MessageLog};
 use crate::sample;
 use crate::settings::Settings;
@@ -31,6 +32,7 @@ struct Node {
     born: usize,
     broker: Arc<Broker>,
     access: Access,
+    policymaker: Policymaker,
     turn: Turn,
 }
 
@@ -51,9 +53,11 @@ impl Node {
         let guest = UserName::parse("guest").unwrap();
         let login = Login { user: &guest, password: b"guest", vhost: None, is_loopback: true };
         let identity = broker.login(login).unwrap();
-        let access = broker.enter(&identity, &VhostName::root(), LINK).unwrap();
+        let root = VhostName::root();
+        let access = broker.enter(&identity, &root, LINK).unwrap();
+        let policymaker = broker.make_policies(&identity, &root, PolicyKind::Policy).unwrap();
         let turn = Turn::new(Instant::now());
-        Self { image, born, broker, access, turn }
+        Self { image, born, broker, access, policymaker, turn }
     }
 
     /// Carries out `exchange n [auto]`, `queue n [auto|exclusive|transient]`, `bind x n k`,
@@ -98,6 +102,20 @@ impl Node {
             ["delete", "exchange", name] => {
                 access.delete_exchange(turn, &exchange(name), DeleteIf::default())?;
             }
+            ["policy", name, pattern, length] => {
+                let mut spec = PolicySpec {
+                    name: (*name).to_owned(),
+                    pattern: (*pattern).to_owned(),
+                    ..PolicySpec::default()
+                };
+                spec.definition.set("max-length", FieldValue::I64(length.parse().unwrap()));
+                spec.definition.set("alternate-exchange", FieldValue::string("y"));
+                let policy = Policy::parse(PolicyKind::Policy, spec).unwrap();
+                self.policymaker.set(turn, policy);
+            }
+            ["delete", "policy", name] => {
+                self.policymaker.delete(turn, name);
+            }
             _ => panic!("{line}"),
         }
         self.broker.finish(&mut self.turn);
@@ -121,8 +139,14 @@ impl Node {
             }
             for it in self.broker.list_queues(&name).unwrap() {
                 let how = (it.is_durable, it.is_auto_delete, it.owner);
-                all.push(format!("{} {how:?} {:?}", it.name, it.arguments));
+                let policies = it.policies.definition;
+                all.push(format!("{} {how:?} {:?} {policies:?}", it.name, it.arguments));
+                if let Ok(queue) = self.broker.vhost(&name).unwrap().queue(it.name.as_str()) {
+                    all.push(format!("{:?}", queue.limits()));
+                }
             }
+            let policies = self.broker.list_policies(&name, PolicyKind::Policy).unwrap();
+            all.extend(policies.iter().map(|it| format!("{it:?}")));
             let bindings = self.broker.list_bindings(&name).unwrap();
             all.extend(bindings.iter().map(|it| format!("{:?}", it.binding)));
         }
@@ -155,7 +179,7 @@ fn topic_permission() -> TopicPermission {
 }
 
 const TOPOLOGY: &str = "exchange x; exchange y auto; queue q; queue r auto; bind x q a; \
-                        bind x q b; bind y q c; bind y r d; chain x y e";
+                        bind x q b; bind y q c; bind y r d; chain x y e; policy p ^q 2";
 
 /// Users and vhosts beside the topology.
 fn people(node: &Node) {
@@ -185,6 +209,10 @@ fn what_cannot_be_kept_is_refused_and_undone() {
         "unbind x q a",
         "chain y x z",
         "delete exchange x",
+        "delete policy p",
+        "policy p ^q 1",
+        "policy p ^r 2",
+        "policy other ^r 1",
     ] {
         assert_eq!(node.hear(line), Err(Refusal::NotKept), "{line}");
         assert_eq!(node.all(), before, "{line}");
@@ -288,7 +316,9 @@ fn check_whole(kept: Vec<Definition>) {
             | Definition::TopicPermission(vhost, user, ..) => {
                 has(Key::vhost(vhost)) && has(Key::user(user))
             }
-            Definition::Exchange(vhost, _) | Definition::Queue(vhost, ..) => has(Key::vhost(vhost)),
+            Definition::Exchange(vhost, _)
+            | Definition::Queue(vhost, ..)
+            | Definition::Policy(vhost, ..) => has(Key::vhost(vhost)),
             Definition::Binding(vhost, binding) => {
                 has_exchange(vhost, &binding.source)
                     && match &binding.destination {

@@ -9,6 +9,7 @@ use parking_lot::RwLockWriteGuard;
 use super::topology::Topology;
 use super::vhost::Vhost;
 use crate::definitions::{Change, Changes, Definition, Definitions, Ticket, Undo};
+use crate::policy::{Policy, PolicyKind};
 use crate::queue::Queue;
 
 /// Gathers what one step changes, so that no crash leaves half of it. Nothing waits.
@@ -62,6 +63,29 @@ impl Keeper {
 
     pub(super) fn put_binding(&mut self, binding: Binding) {
         self.put(Definition::Binding(self.vhost.clone(), binding));
+    }
+
+    /// A policy is there, perhaps in the place of another.
+    pub(super) fn put_policy(
+        &mut self,
+        kind: PolicyKind,
+        policy: &Arc<Policy>,
+        before: Option<Arc<Policy>>,
+    ) {
+        if before.as_ref() == Some(policy) {
+            return;
+        }
+        let of = |it| Box::new(Definition::Policy(self.vhost.clone(), kind, it));
+        let after = of(Arc::clone(policy));
+        self.gathered.undo.push(match before {
+            Some(before) => Undo::Restore(of(before)),
+            None => Undo::Revoke(after.clone()),
+        });
+        self.gathered.changes.push(Change::Put(after));
+    }
+
+    pub(super) fn remove_policy(&mut self, kind: PolicyKind, policy: &Arc<Policy>) {
+        self.remove(Definition::Policy(self.vhost.clone(), kind, Arc::clone(policy)));
     }
 
     pub(super) fn remove_binding(&mut self, binding: Binding) {
@@ -199,6 +223,9 @@ impl Topology {
         let made = self.exchanges.values().map(|exchange| exchange.spec());
         let made = made.filter(|it| it.is_durable && !is_predeclared(&it.name));
         made.for_each(|spec| keeper.remove_exchange(spec));
+        for kind in [PolicyKind::Policy, PolicyKind::Operator] {
+            self.policies.of(kind).iter().for_each(|policy| keeper.remove_policy(kind, policy));
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod keeper;
+mod policies;
 mod predeclared;
 mod routing;
 mod streams;

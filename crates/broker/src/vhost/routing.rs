@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ExchangeName, FieldValue};
+use model::ExchangeName;
 use smallvec::SmallVec;
 
 use super::topology::{Target, Topology};
@@ -65,7 +65,7 @@ impl Topology {
         let mut found: Found<'_, Target> = SmallVec::new();
         exchange.route(address, &mut found);
         if found.is_empty() {
-            further.extend(alternate(exchange).and_then(|name| self.exchanges.get(name)));
+            further.extend(exchange.alternate().and_then(|name| self.exchanges.get(name)));
         }
         for target in found {
             match target {
@@ -83,11 +83,6 @@ impl Topology {
 
 /// Exchanges that a message goes on to.
 type Further<'a> = SmallVec<[&'a Exchange<Target>; 4]>;
-
-/// The exchange that gets what this one cannot route. Source: RabbitMQ, "Alternate Exchanges".
-fn alternate(exchange: &Exchange<Target>) -> Option<&str> {
-    exchange.spec().arguments.get("alternate-exchange").and_then(FieldValue::as_str)
-}
 
 /// Keeps one of those that are the same. A few are compared with each other; many are sorted, by
 /// address, as their order means nothing.

@@ -16,6 +16,7 @@ use super::keeper::Keeper;
 use super::predeclared;
 use super::streams::Streams;
 use crate::exchange::Exchange;
+use crate::policy::{Policies, Subject};
 use crate::queue::Queue;
 use crate::stream::Stream;
 
@@ -64,6 +65,7 @@ pub(crate) struct Topology {
     /// The exclusive queues of a link.
     pub(super) owned: HashMap<LinkId, Vec<Arc<Queue>>, RandomState>,
     pub(super) streams: Streams,
+    pub(super) policies: Policies,
     /// Who is told of what is durable; none while it is restored, or if nothing survives.
     pub(super) keeper: Option<Keeper>,
 }
@@ -81,6 +83,7 @@ impl Topology {
             incoming: HashMap::default(),
             owned: HashMap::default(),
             streams: Streams::default(),
+            policies: Policies::default(),
             keeper: None,
         }
     }
@@ -115,7 +118,10 @@ impl Topology {
         if self.exchanges.contains_key(&spec.name) {
             return false;
         }
-        self.exchanges.insert(spec.name.clone(), Exchange::new(spec.clone(), kind));
+        let mut exchange = Exchange::new(spec.clone(), kind);
+        let effective = self.policies.effective(Subject::Exchange, spec.name.as_str());
+        exchange.set_alternate(effective.alternate_exchange());
+        self.exchanges.insert(spec.name.clone(), exchange);
         if let Some(keeper) = self.keeper.as_mut().filter(|_| spec.is_durable) {
             keeper.put_exchange(spec);
         }
