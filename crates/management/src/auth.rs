@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use broker::Identity;
 use broker::auth::User;
+use broker::view::{UserView, VhostView};
 use model::{Refusal, UserName, VhostName};
 
 use crate::app::App;
@@ -68,6 +69,33 @@ impl Operator {
             true => Ok(()),
             false => Err(Failure::not_authorised("Not monitor user")),
         }
+    }
+
+    /// The broker's operations, for an administrator.
+    ///
+    /// # Errors
+    ///
+    /// 401 for anybody else.
+    pub(crate) fn operate<'a>(&self, app: &'a App) -> Result<broker::Operator<'a>, Failure> {
+        Ok(app.engine.broker().operate(&self.identity)?)
+    }
+
+    /// # Errors
+    ///
+    /// 401 unless they may do everything, 404 if there is no such user.
+    pub(crate) fn must_find_user(&self, app: &App, name: &str) -> Result<UserView, Failure> {
+        self.must_be_administrator()?;
+        let mut users = app.engine.broker().list_users().into_iter();
+        users.find(|known| known.name.as_str() == name).ok_or_else(Failure::not_found)
+    }
+
+    /// # Errors
+    ///
+    /// 401 unless they may do everything, 404 if there is no such vhost.
+    pub(crate) fn must_find_vhost(&self, app: &App, name: &str) -> Result<VhostView, Failure> {
+        self.must_be_administrator()?;
+        let mut vhosts = app.engine.broker().list_vhosts().into_iter();
+        vhosts.find(|known| known.name.as_str() == name).ok_or_else(Failure::not_found)
     }
 
     /// The vhosts whose objects they see.

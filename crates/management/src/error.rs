@@ -55,6 +55,11 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", reason)
     }
 
+    /// What RabbitMQ says of parameters that cannot be.
+    pub(crate) fn invalid(text: &str) -> Self {
+        Self::bad_request(format!("Validation failed\n\n{text}\n"))
+    }
+
     pub(crate) fn method_not_allowed() -> Self {
         let reason = "this endpoint does not take that method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", reason)

@@ -1,7 +1,8 @@
 //! The management HTTP API, health checks, and the web pages.
 //!
 //! The only room that knows JSON. It reads the broker's views and changes things through
-//! [`broker::Access`] alone, with the rights of whoever asks.
+//! [`broker::Access`], [`broker::Operator`] and [`broker::Policymaker`] alone, with the rights of
+//! whoever asks.
 
 mod app;
 mod auth;

@@ -90,8 +90,49 @@ impl Fields {
     ///
     /// 400 `[{key_missing,…}]` if it is not there.
     pub(crate) fn wanted(&self, name: &str) -> Result<&Value, Failure> {
-        let missing = || Failure::bad_request(format!("[{{key_missing,{name}}}]"));
-        self.get(name).ok_or_else(missing)
+        self.must_have(&[name])?;
+        self.get(name).ok_or_else(|| missing(&[name]))
+    }
+
+    /// # Errors
+    ///
+    /// 400 `[{key_missing,…},…]` with all that are not there.
+    pub(crate) fn must_have(&self, names: &[&str]) -> Result<(), Failure> {
+        let lacking: Vec<&str> =
+            names.iter().copied().filter(|name| self.get(name).is_none()).collect();
+        if lacking.is_empty() { Ok(()) } else { Err(missing(&lacking)) }
+    }
+
+    /// A text that may be missing.
+    ///
+    /// # Errors
+    ///
+    /// 400 if it is no text.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<&str>, Failure> {
+        self.get(name).map(|_| self.text(name)).transpose()
+    }
+
+    /// Texts in a list, or in one text with commas between, as RabbitMQ's clients write tags;
+    /// `None` if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// 400 if it is neither.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, Failure> {
+        let failed =
+            |found: &Value| Failure::bad_request(format!("{name}: found {found}, wanted texts"));
+        let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(|| failed(value));
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Array(values)) => {
+                values.iter().map(text).collect::<Result<_, _>>().map(Some)
+            }
+            Some(Value::String(list)) => {
+                let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+                Ok(Some(words.map(str::to_owned).collect()))
+            }
+            Some(other) => Err(failed(other)),
+        }
     }
 
     /// # Errors
@@ -119,6 +160,11 @@ impl Fields {
     }
 }
 
+fn missing(names: &[&str]) -> Failure {
+    let keys: Vec<String> = names.iter().map(|name| format!("{{key_missing,{name}}}")).collect();
+    Failure::bad_request(format!("[{}]", keys.join(",")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +184,24 @@ mod tests {
         }
         let twice = Fields::parse(br#""{\"a\":1}""#).unwrap_err();
         assert!(format!("{twice:?}").contains("encoded twice"), "{twice:?}");
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named() {
+        let fields = Fields::parse(br#"{"b":1,"c":null}"#).unwrap();
+        assert_eq!(fields.must_have(&["b"]), Ok(()));
+        let expected = Failure::bad_request("[{key_missing,a},{key_missing,c}]");
+        assert_eq!(fields.must_have(&["a", "b", "c"]), Err(expected));
+    }
+
+    #[test]
+    fn texts_come_in_a_list_or_with_commas_between() {
+        let fields = Fields::parse(br#"{"a":" x, y,","b":["x, y"],"c":[1],"d":1,"e":""}"#).unwrap();
+        let words = |name| fields.texts(name).map(|it| it.unwrap_or_default().join("|"));
+        assert_eq!(words("a"), Ok("x|y".to_owned()));
+        assert_eq!(words("b"), Ok("x, y".to_owned()));
+        assert!(words("c").is_err() && words("d").is_err());
+        assert_eq!((fields.texts("e"), fields.texts("f")), (Ok(Some(Vec::new())), Ok(None)));
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::ServiceExt;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
+use axum::{Extension, Router, ServiceExt};
+use broker::policy::PolicyKind;
 use engine::Engine;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -24,8 +24,8 @@ use crate::error::Failure;
 use crate::rates::{INTERVAL, Rates};
 use crate::request::BODY_BYTES_MAX;
 use crate::resource::{
-    bindings, channels, connections, consumers, exchanges, health, nodes, overview, permissions,
-    publish, queues, users, vhosts,
+    bindings, channels, connections, consumers, exchanges, health, limits, nodes, overview,
+    permissions, policies, publish, queues, topic_permissions, users, vhosts,
 };
 use crate::ui;
 
@@ -80,6 +80,8 @@ fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .merge(objects())
         .merge(identities())
+        .merge(policies("/policies", PolicyKind::Policy))
+        .merge(policies("/operator-policies", PolicyKind::Operator))
         .merge(checks())
         .fallback(|| async { Failure::not_found() })
         .method_not_allowed_fallback(other_method)
@@ -131,26 +133,68 @@ fn objects() -> Router<Arc<App>> {
         .route("/queues/{vhost}", get(queues::list_in))
         .route("/queues/{vhost}/{name}", get(queues::get).put(queues::put).delete(queues::delete))
         .route("/queues/{vhost}/{name}/bindings", get(queues::bindings_of))
-        .route("/queues/{vhost}/{name}/contents", axum::routing::delete(queues::purge))
+        .route("/queues/{vhost}/{name}/contents", delete(queues::purge))
         .route("/bindings", get(bindings::list))
         .route("/bindings/{vhost}", get(bindings::list_in))
-        .route("/bindings/{vhost}/e/{source}/{kind}/{to}", get(bindings::between))
-        .route("/bindings/{vhost}/e/{source}/{kind}/{to}/{key}", get(bindings::get))
+        .route(
+            "/bindings/{vhost}/e/{source}/{kind}/{to}",
+            get(bindings::between).post(bindings::post),
+        )
+        .route(
+            "/bindings/{vhost}/e/{source}/{kind}/{to}/{key}",
+            get(bindings::get).delete(bindings::delete),
+        )
 }
 
 fn identities() -> Router<Arc<App>> {
     Router::new()
         .route("/vhosts", get(vhosts::list))
-        .route("/vhosts/{vhost}", get(vhosts::get))
+        .route("/vhosts/{vhost}", get(vhosts::get).put(vhosts::put).delete(vhosts::delete))
         .route("/vhosts/{vhost}/connections", get(connections::list_in))
         .route("/vhosts/{vhost}/channels", get(channels::list_in))
         .route("/vhosts/{vhost}/permissions", get(permissions::of_vhost))
+        .route("/vhosts/{vhost}/topic-permissions", get(topic_permissions::of_vhost))
         .route("/users", get(users::list))
-        .route("/users/{user}", get(users::get))
+        .route("/users/without-permissions", get(users::without_permissions))
+        .route("/users/bulk-delete", post(users::delete_all))
+        .route("/users/{user}", get(users::get).put(users::put).delete(users::delete))
         .route("/users/{user}/permissions", get(permissions::of_user))
+        .route("/users/{user}/topic-permissions", get(topic_permissions::of_user))
         .route("/permissions", get(permissions::list))
-        .route("/permissions/{vhost}/{user}", get(permissions::get))
+        .route(
+            "/permissions/{vhost}/{user}",
+            get(permissions::get).put(permissions::put).delete(permissions::delete),
+        )
+        .route("/topic-permissions", get(topic_permissions::list))
+        .route(
+            "/topic-permissions/{vhost}/{user}",
+            get(topic_permissions::get)
+                .put(topic_permissions::put)
+                .delete(topic_permissions::delete_all),
+        )
+        .route("/topic-permissions/{vhost}/{user}/{exchange}", delete(topic_permissions::delete))
+        .route("/vhost-limits", get(limits::list_of_vhosts))
+        .route("/vhost-limits/{vhost}", get(limits::of_vhost))
+        .route(
+            "/vhost-limits/{vhost}/{name}",
+            put(limits::put_of_vhost).delete(limits::delete_of_vhost),
+        )
+        .route("/user-limits", get(limits::list_of_users))
+        .route("/user-limits/{user}", get(limits::of_user))
+        .route(
+            "/user-limits/{user}/{name}",
+            put(limits::put_of_user).delete(limits::delete_of_user),
+        )
         .route("/whoami", get(users::whoami))
+}
+
+fn policies(at: &str, kind: PolicyKind) -> Router<Arc<App>> {
+    let one = get(policies::get).put(policies::put).delete(policies::delete);
+    Router::new()
+        .route(at, get(policies::list))
+        .route(&format!("{at}/{{vhost}}"), get(policies::list_in))
+        .route(&format!("{at}/{{vhost}}/{{name}}"), one)
+        .layer(Extension(kind))
 }
 
 fn checks() -> Router<Arc<App>> {

@@ -1,7 +1,8 @@
 //! Exchanges, queues, bindings, consumers, vhosts, users, permissions.
 
 use broker::view::{
-    BindingView, ConsumerOf, ExchangeView, PermissionView, QueueView, UserView, VhostView,
+    BindingView, ConsumerOf, ExchangeView, PermissionView, QueueView, TopicPermissionView,
+    UserView, VhostView,
 };
 use engine::connections::Connection;
 use model::{Destination, FieldTable, FieldValue};
@@ -23,7 +24,7 @@ pub(crate) fn with_stats(mut object: Value, counters: &[(&str, u64)]) -> Value {
 }
 
 pub(crate) fn exchange(view: &ExchangeView) -> Value {
-    let shown = json!({
+    let mut shown = json!({
         "name": view.name.as_str(),
         "vhost": view.vhost.as_str(),
         "type": view.kind,
@@ -32,6 +33,9 @@ pub(crate) fn exchange(view: &ExchangeView) -> Value {
         "internal": view.is_internal,
         "arguments": object(&view.arguments),
     });
+    if let (Value::Object(map), Some(policy)) = (&mut shown, &view.policies.policy) {
+        map.insert("policy".to_owned(), json!(policy.name()));
+    }
     let counters = [("publish_in", view.published_in), ("publish_out", view.published_out)];
     with_stats(shown, &counters)
 }
@@ -56,7 +60,9 @@ pub(crate) fn queue(app: &App, view: &QueueView) -> Value {
         "exclusive": view.owner.is_some(),
         "arguments": object(&view.arguments),
         "state": "running",
-        "policy": null, "operator_policy": null, "effective_policy_definition": {},
+        "policy": view.policies.policy.as_ref().map(|policy| policy.name()),
+        "operator_policy": view.policies.operator.as_ref().map(|policy| policy.name()),
+        "effective_policy_definition": object(view.policies.definition.table()),
         "consumers": view.consumers.len(),
         "consumer_capacity": capacity, "consumer_utilisation": capacity,
         "single_active_consumer_tag": tag_of(view, |one| is_single_active(view) && one.is_active),
@@ -235,6 +241,16 @@ pub(crate) fn permission(view: &PermissionView) -> Value {
         "user": view.user.as_str(),
         "vhost": view.vhost.as_str(),
         "configure": view.permission.configure,
+        "write": view.permission.write,
+        "read": view.permission.read,
+    })
+}
+
+pub(crate) fn topic_permission(view: &TopicPermissionView) -> Value {
+    json!({
+        "user": view.user.as_str(),
+        "vhost": view.vhost.as_str(),
+        "exchange": view.exchange.as_str(),
         "write": view.permission.write,
         "read": view.permission.read,
     })

@@ -60,7 +60,7 @@ pub(crate) fn table(arguments: Option<&Value>) -> Result<FieldTable, Failure> {
 }
 
 /// A JSON value as RabbitMQ types it: whole numbers `long`, others `double`, texts `longstr`.
-fn field(value: &Value) -> FieldValue {
+pub(crate) fn field(value: &Value) -> FieldValue {
     match value {
         Value::Null => FieldValue::Void,
         Value::Bool(value) => FieldValue::Bool(*value),

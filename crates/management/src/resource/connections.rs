@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use engine::connections::Connection;
+use engine::connections::{Connection, Details};
 use serde_json::Value;
 
 use super::channels;
@@ -89,6 +89,15 @@ pub(crate) async fn delete(
     let reason = headers.get("x-reason").and_then(|reason| reason.to_str().ok());
     found.close(reason.unwrap_or(REASON));
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends the connections that are meant.
+pub(crate) fn end_all(app: &App, reason: &str, is_meant: impl Fn(&Details) -> bool) {
+    for known in app.engine.connections().list() {
+        if is_meant(&known.details()) {
+            known.close(reason);
+        }
+    }
 }
 
 /// `GET /api/connections/:name/channels`.

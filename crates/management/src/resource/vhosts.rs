@@ -1,18 +1,23 @@
 //! `/api/vhosts`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use broker::turn::Turn;
+use broker::vhost::{VhostLimits, VhostMetadata};
+use model::VhostName;
 use serde_json::Value;
 
-use super::queues;
+use super::{connections, queues};
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::object::vhost;
 use crate::page::Query;
-use crate::request::{Path, UrlQuery};
+use crate::request::{Fields, Path, UrlQuery};
 
 fn all(app: &App, operator: &Operator) -> Vec<Value> {
     let seen = operator.vhosts(app);
@@ -46,4 +51,55 @@ pub(crate) async fn get(
     let is_it = |shown: &Value| shown.get("name").and_then(Value::as_str) == Some(&name);
     let found = all(&app, &operator).into_iter().find(is_it).ok_or_else(Failure::not_found)?;
     Ok(Json(query.object(found)))
+}
+
+/// `PUT /api/vhosts/:vhost`. What is not said about one that exists is forgotten, but for its
+/// limits.
+pub(crate) async fn put(
+    State(app): State<Arc<App>>,
+    operator: Operator,
+    Path(name): Path<String>,
+    fields: Fields,
+) -> Result<StatusCode, Failure> {
+    let node = operator.operate(&app)?;
+    let name = VhostName::parse(&name).map_err(|error| Failure::bad_request(error.to_string()))?;
+    // What cannot be had is refused, not forgotten.
+    if fields.flag("tracing")? == Some(true) {
+        return Err(Failure::bad_request("tracing: found true, wanted false: there is none here"));
+    }
+    for field in ["default_queue_type", "defaultqueuetype"] {
+        match fields.optional_text(field)? {
+            None | Some("" | "classic" | "undefined") => {}
+            Some(other) => {
+                let text = format!("{field}: found '{other}', wanted 'classic'");
+                return Err(Failure::bad_request(text));
+            }
+        }
+    }
+    let metadata = VhostMetadata {
+        description: fields.optional_text("description")?.unwrap_or_default().to_owned(),
+        tags: fields.texts("tags")?.unwrap_or_default(),
+        limits: VhostLimits::default(),
+    };
+    let is_new = node.set_vhost(&name, metadata)?;
+    Ok(if is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT })
+}
+
+/// `DELETE /api/vhosts/:vhost`. The connections to it end.
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    operator: Operator,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    let node = operator.operate(&app)?;
+    let name = VhostName::parse(&name).map_err(|_| Failure::not_found())?;
+    let mut turn = Turn::new(Instant::now());
+    let was_there = node.delete_vhost(&mut turn, &name);
+    app.engine.broker().finish(&mut turn);
+    if !was_there {
+        return Err(Failure::not_found());
+    }
+    let reason = format!("vhost '{name}' is deleted");
+    connections::end_all(&app, &reason, |details| details.vhost.as_ref() == Some(&name));
+    Ok(StatusCode::NO_CONTENT)
 }
