@@ -9,6 +9,7 @@ mod auth;
 mod error;
 mod export;
 mod json;
+mod kept;
 mod page;
 mod rates;
 mod request;

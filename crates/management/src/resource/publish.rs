@@ -16,9 +16,10 @@ use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
 use crate::json::table::table;
+use crate::kept::is_kept;
 use crate::request::{Fields, Path};
 
-/// `POST /api/exchanges/:vhost/:exchange/publish`.
+/// `POST /api/exchanges/:vhost/:exchange/publish`. Answered as RabbitMQ confirms.
 pub(crate) async fn post(
     State(app): State<Arc<App>>,
     operator: Operator,
@@ -46,6 +47,9 @@ pub(crate) async fn post(
         return Err(Failure::bad_request(
             "rejected: Unable to publish message. Check queue limits.",
         ));
+    }
+    if routed.is_logged && !is_kept(&app).await {
+        return Err(Failure::internal("the message cannot be kept"));
     }
     Ok(Json(json!({"routed": !routed.is_unroutable()})))
 }
