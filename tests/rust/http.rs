@@ -36,6 +36,13 @@ impl<'a> Api<'a> {
         Api { address: broker.management(), login: Some(GUEST) }
     }
 
+    /// As guest on the RabbitMQ that stories are told to as well, if there is one.
+    pub(crate) fn of_oracle() -> Option<Api<'static>> {
+        let url = crate::oracle::Addresses::of_oracle()?.http_url;
+        let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+        Some(Api { address, login: Some(GUEST) })
+    }
+
     /// As somebody else, `user:password`, or as nobody.
     pub(crate) fn login(self, login: impl Into<Option<&'a str>>) -> Api<'a> {
         Api { address: self.address, login: login.into() }

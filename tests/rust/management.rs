@@ -1,8 +1,10 @@
 //! The management API over HTTP: shapes, true figures, who may see what, and how it says no.
 
 mod changes;
+mod identities;
 mod objects;
 mod overview;
+mod policies;
 mod requests;
 mod rights;
 
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 use crate::broker::Broker;
 use crate::client_amqp::{binding, channel, publish, queue, topic};
 use crate::client_stomp;
-use crate::http::Answer;
+use crate::http::{Answer, Api};
 
 /// Users of each kind. A pattern that matches no vhost leaves them without permissions.
 const USERS: &str = "\
@@ -51,6 +53,33 @@ fn has(object: &Value, fields: &[(&str, &str)]) {
 fn refuses(answer: &Answer, status: u16, error: &str, reason: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.json(), json!({"error": error, "reason": reason}));
+}
+
+/// Asks line by line, `PUT /users/ann {…}`, and compares each answer: its status, and behind it the
+/// reason of a refusal or the whole of a short body.
+fn hears(api: Api<'_>, lines: &[(&str, &str)]) {
+    for (line, expected) in lines {
+        let mut words = line.splitn(3, ' ');
+        let (method, path) = (words.next().unwrap(), words.next().unwrap());
+        let json = "Content-Type: application/json\r\n";
+        let body = words.next().unwrap_or_default();
+        let answer = api.ask(method, &format!("/api{path}"), json, body);
+        let found = match answer.body.as_slice() {
+            [] => answer.status.to_string(),
+            _ => {
+                let body = answer.json();
+                let text = body.get("reason").map_or_else(|| body.to_string(), in_words);
+                format!("{} {text}", answer.status)
+            }
+        };
+        assert_eq!(found, *expected, "{line}");
+    }
+}
+
+fn in_words(reason: &Value) -> String {
+    // RabbitMQ 3.10 writes some of its texts for pages.
+    let plain = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">");
+    reason.as_str().map_or_else(|| reason.to_string(), plain)
 }
 
 /// A back end with a queue of three messages, one of them unacknowledged, and a page.
