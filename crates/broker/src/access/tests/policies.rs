@@ -119,6 +119,26 @@ fn dead_letters_and_alternate_exchanges_come_from_policies() {
 }
 
 #[test]
+fn streams_and_quorum_queues_obey_what_their_types_have() {
+    let mut world = World::new();
+    for line in [
+        "guest queue s durable x-queue-type:stream x-max-length-bytes:100",
+        "guest queue q durable x-queue-type:quorum x-delivery-limit:9",
+        "guest policy s ^s max-age:1h max-length-bytes:200",
+        "guest policy q ^q delivery-limit:3",
+    ] {
+        world.hear(line);
+    }
+    let vhost = world.broker.vhost(&VhostName::root()).unwrap();
+    let stream = vhost.queue("s").unwrap().limits();
+    let hour = Some(Duration::from_secs(3600));
+    assert_eq!((stream.age_max, stream.bytes_max), (hour, Some(200)));
+    assert_eq!(vhost.queue("q").unwrap().limits().returns_max, Some(3));
+    world.hear("guest policy q");
+    assert_eq!(vhost.queue("q").unwrap().limits().returns_max, Some(9));
+}
+
+#[test]
 fn a_lease_begins_with_its_policy() {
     let mut world = World::new();
     assert_eq!(world.hear("guest queue q"), "0 0");
