@@ -3,11 +3,12 @@
 //! Source: RabbitMQ, "Definition Export and Import".
 
 use broker::Broker;
+use broker::policy::{Policy, PolicyKind};
 use broker::view::{ExchangeView, QueueView, VhostView};
-use model::{Binding, Destination, ExchangeName};
+use model::{Binding, Destination, ExchangeName, VhostName};
 use serde_json::{Map, Value, json};
 
-use crate::json::object::{permission, user};
+use crate::json::object::{permission, policy, topic_permission, user};
 use crate::json::table::object;
 
 /// All definitions of a broker as a JSON text, with passwords as hashes.
@@ -42,20 +43,17 @@ pub fn definitions(broker: &Broker, version: &str) -> String {
         bindings.extend(kept.map(|it| binding(name.as_str(), it)));
     }
     let topics = broker.list_topic_permissions();
+    let caps = policies(broker, &vhosts, PolicyKind::Operator, operator_policy);
+    let parameters = vhosts.iter().filter_map(limits).chain(caps);
     let all = json!({
         "product_name": "Hopwire",
         "product_version": version,
         "users": broker.list_users().iter().map(user).collect::<Vec<_>>(),
         "vhosts": vhosts.iter().map(described).collect::<Vec<_>>(),
         "permissions": broker.list_permissions().iter().map(permission).collect::<Vec<_>>(),
-        "topic_permissions": topics.iter().map(|it| json!({
-            "user": it.user.as_str(),
-            "vhost": it.vhost.as_str(),
-            "exchange": it.exchange.as_str(),
-            "write": it.permission.write,
-            "read": it.permission.read,
-        })).collect::<Vec<_>>(),
-        "parameters": vhosts.iter().filter_map(limits).collect::<Vec<_>>(),
+        "topic_permissions": topics.iter().map(topic_permission).collect::<Vec<_>>(),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "policies": policies(broker, &vhosts, PolicyKind::Policy, policy),
         "exchanges": exchanges,
         "queues": queues,
         "bindings": bindings,
@@ -133,6 +131,35 @@ fn limits(view: &VhostView) -> Option<Value> {
     )
 }
 
+/// The policies of one kind, each with its vhost, as `shown`.
+fn policies(
+    broker: &Broker,
+    vhosts: &[VhostView],
+    kind: PolicyKind,
+    shown: impl Fn(&VhostName, &Policy) -> Value,
+) -> Vec<Value> {
+    let of = |vhost: &VhostView| {
+        let all = broker.list_policies(&vhost.name, kind).unwrap_or_default();
+        all.iter().map(|one| shown(&vhost.name, one)).collect::<Vec<_>>()
+    };
+    vhosts.iter().flat_map(of).collect()
+}
+
+/// An operator policy is a parameter there.
+fn operator_policy(vhost: &VhostName, policy: &Policy) -> Value {
+    json!({
+        "component": PolicyKind::Operator.as_str(),
+        "name": policy.name(),
+        "vhost": vhost.as_str(),
+        "value": {
+            "pattern": policy.pattern(),
+            "apply-to": policy.apply_to().as_str(),
+            "definition": object(policy.definition().table()),
+            "priority": policy.priority(),
+        },
+    })
+}
+
 fn is_predeclared(name: &ExchangeName) -> bool {
     name.is_default() || name.as_str().starts_with("amq.")
 }
@@ -141,9 +168,12 @@ fn is_predeclared(name: &ExchangeName) -> bool {
 mod tests {
     use std::time::Instant;
 
+    use broker::policy::PolicySpec;
     use broker::turn::Turn;
     use broker::{Login, Settings};
-    use model::{DeclareMode, FieldTable, LinkId, QueueName, QueueSpec, UserName, VhostName};
+    use model::{
+        DeclareMode, FieldTable, FieldValue, LinkId, QueueName, QueueSpec, UserName, VhostName,
+    };
 
     use super::*;
 
@@ -175,6 +205,13 @@ mod tests {
             };
             access.bind(&mut turn, &binding).unwrap();
         }
+        for kind in [PolicyKind::Policy, PolicyKind::Operator] {
+            let mut spec = PolicySpec { name: kind.as_str().to_owned(), ..PolicySpec::default() };
+            spec.definition.set("max-length", FieldValue::I64(5));
+            let policy = Policy::parse(kind, spec).unwrap();
+            let made = broker.make_policies(&identity, &VhostName::root(), kind).unwrap();
+            made.set(&mut turn, policy);
+        }
         let text = definitions(&broker, "1");
         let all: Value = serde_json::from_str(&text).unwrap();
         let names = |of: &str, field: &str| -> Vec<String> {
@@ -187,5 +224,13 @@ mod tests {
         assert_eq!(names("queues", "name"), ["kept"]);
         assert_eq!(names("bindings", "destination"), ["kept"]);
         assert_eq!(all["exchanges"], json!([]));
+        assert_eq!(names("policies", "name"), ["policy"]);
+        let parameters = json!([{
+            "component": "operator_policy", "name": "operator_policy", "vhost": "/",
+            "value": {
+                "pattern": "", "apply-to": "all", "priority": 0, "definition": {"max-length": 5},
+            },
+        }]);
+        assert_eq!(all["parameters"], parameters);
     }
 }

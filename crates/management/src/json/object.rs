@@ -1,11 +1,12 @@
 //! Exchanges, queues, bindings, consumers, vhosts, users, permissions.
 
+use broker::policy::Policy;
 use broker::view::{
     BindingView, ConsumerOf, ExchangeView, PermissionView, QueueView, TopicPermissionView,
     UserView, VhostView,
 };
 use engine::connections::Connection;
-use model::{Destination, FieldTable, FieldValue};
+use model::{Destination, FieldTable, FieldValue, VhostName};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Map, Value, json};
 
@@ -243,6 +244,17 @@ pub(crate) fn permission(view: &PermissionView) -> Value {
         "configure": view.permission.configure,
         "write": view.permission.write,
         "read": view.permission.read,
+    })
+}
+
+pub(crate) fn policy(vhost: &VhostName, policy: &Policy) -> Value {
+    json!({
+        "vhost": vhost.as_str(),
+        "name": policy.name(),
+        "pattern": policy.pattern(),
+        "apply-to": policy.apply_to().as_str(),
+        "definition": object(policy.definition().table()),
+        "priority": policy.priority(),
     })
 }
 

@@ -86,7 +86,7 @@ fn identity(app: &App) -> Map<String, Value> {
         "crypto_lib_version": "none",
         "disable_stats": false,
         "default_queue_type": "classic",
-        "is_op_policy_updating_enabled": false,
+        "is_op_policy_updating_enabled": true,
         "enable_queue_totals": false,
     });
     match shown {

@@ -10,25 +10,15 @@ use broker::Policymaker;
 use broker::policy::{ApplyTo, Policy, PolicyKind, PolicySpec, Term};
 use broker::turn::Turn;
 use model::{Refusal, VhostName};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::auth::Operator;
 use crate::error::Failure;
-use crate::json::table::{field, object, table};
+use crate::json::object::policy;
+use crate::json::table::{field, table};
 use crate::page::Query;
 use crate::request::{Fields, Path, UrlQuery};
-
-fn policy(vhost: &VhostName, policy: &Policy) -> Value {
-    json!({
-        "vhost": vhost.as_str(),
-        "name": policy.name(),
-        "pattern": policy.pattern(),
-        "apply-to": policy.apply_to().as_str(),
-        "definition": object(policy.definition().table()),
-        "priority": policy.priority(),
-    })
-}
 
 fn all(app: &App, kind: PolicyKind, vhosts: &[VhostName]) -> Vec<Value> {
     let broker = app.engine.broker();
