@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,6 +37,8 @@ pub struct MessageLog {
     /// What the messages of all durable queues may take in memory together, in bytes.
     share_bytes: u64,
     held_bytes: AtomicU64,
+    /// Any message may have been handed out before, whatever the log says.
+    is_suspicious: AtomicBool,
     /// Whom to ask for messages; unset if there is no reader.
     reader: OnceLock<mpsc::Sender<(Arc<Queue>, Wanted)>>,
 }
@@ -76,6 +78,7 @@ impl MessageLog {
             clock: Clock::read(),
             share_bytes,
             held_bytes: AtomicU64::new(0),
+            is_suspicious: AtomicBool::new(false),
             reader: OnceLock::new(),
         })
     }
@@ -116,6 +119,15 @@ impl MessageLog {
 
     pub(super) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Has all messages that are read count as handed out before.
+    pub(super) fn suspect_all(&self) {
+        self.is_suspicious.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.is_suspicious.load(Ordering::Relaxed)
     }
 
     /// Whether messages can be kept.

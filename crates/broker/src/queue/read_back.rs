@@ -181,6 +181,7 @@ impl Journal {
             tracing::error!(%damage, queue = self.id().0, "a message is lost");
             lost.push(place.sequence.into());
         }
+        let is_suspicious = self.log().is_suspicious();
         let mut messages = Vec::with_capacity(page.messages.len());
         for stored in page.messages {
             let place = stored.place;
@@ -193,7 +194,7 @@ impl Journal {
                 message,
                 sequence: place.sequence,
                 deadline: place.deadline_ms.and_then(|ms| self.log().clock().to_instant(ms)),
-                returns: place.deliveries.max(u32::from(place.is_redelivered)),
+                returns: place.deliveries.max(u32::from(place.is_redelivered || is_suspicious)),
             });
         }
         if !lost.is_empty() {

@@ -24,6 +24,10 @@ impl MessageLog {
         if self.append(batch) {
             self.wait_for_writer();
         }
+        if !self.is_writable() {
+            // A full disk keeps no marks, and takes no message that would need none.
+            self.suspect_all();
+        }
     }
 }
 

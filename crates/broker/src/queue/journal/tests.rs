@@ -12,7 +12,7 @@ use crate::inbox::{Inbound, Inbox};
 use crate::queue::{ConsumerSpec, publish_all};
 use crate::sample;
 use crate::store::Settings;
-use crate::store::disk::FakeDisk;
+use crate::store::disk::{Crash, FakeDisk};
 use crate::turn::{FollowUp, Turn};
 
 const LINK: LinkId = LinkId(1);
@@ -140,6 +140,27 @@ fn what_was_settled_does_not_come_back_and_what_was_returned_is_marked() {
     node.log.wait_for_writer();
     let node = Node::start(node.disk.clone(), &[], true);
     assert_eq!(node.get_all(0, AckMode::Automatic), "b* d");
+}
+
+/// The marks of a start after a crash could not be written, and messages that had been handed out
+/// came again as if they had not.
+#[test]
+fn a_full_disk_hides_from_nobody_that_a_message_may_come_again() {
+    let mut node = Node::new();
+    node.publish("a b", persistent());
+    assert_eq!(node.get_all(0, AckMode::Manual), "a b");
+    node.log.wait_for_writer();
+    // Full as soon as the store is open.
+    let full_after = |writes| {
+        let disk = node.disk.crashed(node.disk.operations(), Crash::KeepsAll);
+        disk.fail_writes_after(writes);
+        disk
+    };
+    let opens = |disk: FakeDisk| Store::open(Arc::new(disk), Settings::default()).is_ok();
+    let writes = (0..100).find(|writes| opens(full_after(*writes))).unwrap();
+    let node = Node::start(full_after(writes), &[], false);
+    assert!(!node.log.is_writable());
+    assert_eq!(node.get_all(0, AckMode::Automatic), "a* b*");
 }
 
 #[test]
