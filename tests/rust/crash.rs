@@ -5,6 +5,7 @@
 //! here, outside the broker.
 
 mod actors;
+mod deaths;
 mod ledger;
 mod stomp;
 

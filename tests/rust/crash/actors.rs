@@ -20,7 +20,7 @@ use super::ledger::{Dice, Id, Ledger, body, id};
 use super::stomp::Stomp;
 use crate::broker::{Broker, WAIT_MAX};
 
-type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+pub(super) type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
 const EXCHANGE: &str = "crash";
 
@@ -97,7 +97,7 @@ pub(super) async fn work(
     };
 }
 
-async fn channel(address: SocketAddr) -> lapin::Result<(Connection, Channel)> {
+pub(super) async fn channel(address: SocketAddr) -> lapin::Result<(Connection, Channel)> {
     let url = format!("amqp://guest:guest@{address}");
     let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
@@ -131,7 +131,7 @@ fn key((publisher, number): Id) -> String {
     format!("{publisher}.{parity}")
 }
 
-async fn send(
+pub(super) async fn send(
     channel: &Channel,
     exchange: &str,
     key: &str,
@@ -206,14 +206,16 @@ async fn publish_stomp(
     }
 }
 
-async fn begin(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
+pub(super) async fn begin(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
     channel.basic_qos(50, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
     channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await
 }
 
 /// The next delivery; an error at the end of the connection.
-async fn next(consumer: &mut Consumer) -> Result<Delivery, Box<dyn Error + Send + Sync>> {
+pub(super) async fn next(
+    consumer: &mut Consumer,
+) -> Result<Delivery, Box<dyn Error + Send + Sync>> {
     Ok(consumer.next().await.ok_or("the consumer ended")??)
 }
 
