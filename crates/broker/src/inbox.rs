@@ -85,7 +85,11 @@ struct State {
 impl Inbox {
     /// Leaves `item`; the receiver is woken when `wakes` are let go, once for the whole batch.
     pub fn push(&self, item: Inbound, wakes: &mut Wakes) {
-        self.push_all(std::iter::once(item), wakes);
+        let mut state = self.state.lock();
+        state.items.push(item);
+        if let Some(waker) = state.waker.take() {
+            wakes.add(waker);
+        }
     }
 
     /// Leaves `items`, of which there is at least one, in their order.
