@@ -260,6 +260,18 @@ impl Verdict {
 /// misses its target and is not here says that no profile was taken.
 pub(crate) const REASONS: &[(&str, &str)] = &[
     (
+        "durable-publish-50",
+        "perf: 58 % of the broker's time is the kernel's. Each sync confirms at most 20 messages \
+         of each connection, so there is a wake-up, a read and a write for twenty messages where \
+         one connection has them for hundreds; on two cores, with the generator on the same, \
+         CPU is the limit",
+    ),
+    (
+        "durable-latency",
+        "perf sched: behind the read the writer's thread waits 48 µs for the processor, then the \
+         session's 30 µs; with the peer's own wake-ups about 0.11 ms beside a sync of 0.16",
+    ),
+    (
         "fan-out-10",
         "ten subscribers share what the floor does not do: decoding, routing and rendering a \
          message, malloc and free. perf: 57 % of the broker's time is the kernel's (41 % \
