@@ -30,9 +30,8 @@ impl Log {
         Ok(log)
     }
 
-    /// The same with zeros in all blocks: a sync of what is written over them waits for nothing
-    /// but these bytes, not for the file system to note that a block is in use, which takes
-    /// milliseconds at times.
+    /// The same with zeros in all blocks, for the strongest floor: a sync of what is written over
+    /// them may have less to wait for.
     pub(crate) fn create_zeroed(folder: &Path, bytes_max: u64) -> io::Result<Self> {
         const PIECE: [u8; 4096] = [0; 4096];
         let log = Self::create(folder, bytes_max)?;
